@@ -1,1 +1,1 @@
-
+"""The process that holds the vault and the links."""

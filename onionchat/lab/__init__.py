@@ -1,1 +1,1 @@
-
+"""Private Tor network, measurements and benchmarks."""

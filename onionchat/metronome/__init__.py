@@ -1,1 +1,1 @@
-
+"""The sending process: one cell per link and deadline, nothing else."""

@@ -1,1 +1,1 @@
-
+"""The pure state machines of the wire."""

@@ -1,1 +1,1 @@
-
+"""The vault: sealed, erasable records."""

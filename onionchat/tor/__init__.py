@@ -1,1 +1,1 @@
-
+"""The tor process, its controller, onion services and dialling."""

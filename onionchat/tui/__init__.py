@@ -1,1 +1,1 @@
-
+"""The terminal user interface, a client of the control socket."""

@@ -1,0 +1,19 @@
+"""Bounds of the control socket, each checked before anything is allocated for it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MAX_TEXT: Final = 64 * 1024
+"""Characters of one message: about 180 cells, six minutes at the default schedule; longer is a file."""
+
+MAX_LINE: Final = 8 * 1024 * 1024
+"""Bytes of one line. The longest is a reply with 1,000 messages; requests stay far below."""
+
+MAX_REQUEST_LINE: Final = 512 * 1024
+"""Bytes of one request line: a text of `MAX_TEXT` characters, each escaped, and room beside it."""
+
+MAX_HANDLE: Final = 64
+MAX_NAME: Final = 64
+MAX_CODE: Final = 512
+MAX_PASSPHRASE: Final = 1024

@@ -1,0 +1,116 @@
+"""What the engine tells those who watch. Data only.
+
+Laws: tagged by ``notice``; a notice repeats the whole new state of the thing it speaks of, so that a client
+needs no memory of earlier ones.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from .replies import Contact, Identity, Invite, Message, TorState, VaultState
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True, tag_field="notice", tag=True):
+    """Base of all notices."""
+
+
+class TorChanged(Notice, frozen=True, kw_only=True, tag="tor"):
+    """Bootstrap progress, readiness or a problem."""
+
+    tor: TorState
+
+
+class ReachabilityChanged(Notice, frozen=True, kw_only=True, tag="reachability"):
+    """How many of our onions were proven reachable, and since when all of them are."""
+
+    services: int
+    reachable: int
+    since: float | None = None
+
+
+class VaultChanged(Notice, frozen=True, kw_only=True, tag="vault"):
+    """The vault was opened."""
+
+    vault: VaultState
+
+
+class IdentityChanged(Notice, frozen=True, kw_only=True, tag="identity"):
+    """A new or changed identity."""
+
+    identity: Identity
+
+
+class InviteChanged(Notice, frozen=True, kw_only=True, tag="invite"):
+    """An invite is new, reachable, used, or gone (revoked or past its time)."""
+
+    invite: Invite
+    state: Literal["open", "used", "gone"]
+
+
+class ContactChanged(Notice, frozen=True, kw_only=True, tag="contact"):
+    """A new contact, or its name, presence, lifetime or unread count changed."""
+
+    contact: Contact
+
+
+class ContactRemoved(Notice, frozen=True, kw_only=True, tag="contact-removed"):
+    """A contact was burned."""
+
+    contact: str
+
+
+class MessageArrived(Notice, frozen=True, kw_only=True, tag="message"):
+    """A message was stored: received from the peer, or queued by us (also from another client)."""
+
+    message: Message
+
+
+class MessageChanged(Notice, frozen=True, kw_only=True, tag="message-changed"):
+    """Its state or its clock changed."""
+
+    message: Message
+
+
+class MessageGone(Notice, frozen=True, kw_only=True, tag="message-gone"):
+    """A message no longer exists here."""
+
+    contact: str
+    message: str
+    why: Literal["expired", "deleted", "deleted-by-peer"]
+
+
+class DeletionConfirmed(Notice, frozen=True, kw_only=True, tag="deletion-confirmed"):
+    """The peer confirmed that a message which we deleted for both is gone there too."""
+
+    contact: str
+    message: str
+
+
+class Starved(Notice, frozen=True, kw_only=True, tag="starved"):
+    """The engine had to wait this long for the processor: chatting is slow, the schedule is not affected."""
+
+    milliseconds: float
+
+
+class Stopping(Notice, frozen=True, kw_only=True, tag="stopping"):
+    """The engine is about to end."""
+
+
+AnyNotice = (
+    TorChanged
+    | ReachabilityChanged
+    | VaultChanged
+    | IdentityChanged
+    | InviteChanged
+    | ContactChanged
+    | ContactRemoved
+    | MessageArrived
+    | MessageChanged
+    | MessageGone
+    | DeletionConfirmed
+    | Starved
+    | Stopping
+)

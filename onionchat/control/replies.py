@@ -1,0 +1,173 @@
+"""What the engine answers. Data only; see `requests.py` for which request gets which.
+
+Laws: every time is in seconds since 1970 (UTC) as a float; every lifetime in whole seconds. Text that came
+from a peer is already free of control characters, escapes and bidirectional marks when it gets here.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Presence = Literal["offline", "connecting", "online"]
+MessageState = Literal["queued", "sent", "delivered", "received", "read"]
+# own: queued -> sent (a cell with its last part left) -> delivered (the peer stored it)
+# theirs: received -> read (shown)
+VaultState = Literal["absent", "locked", "open"]
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
+    """Base of all results."""
+
+
+class Done(Result, frozen=True, kw_only=True, tag="done"):
+    """It was done; there is nothing more to say."""
+
+
+class TorState(msgspec.Struct, frozen=True, kw_only=True):
+    """Tor as the engine sees it."""
+
+    mode: Literal["managed", "system"]
+    version: str = ""
+    percent: int = 0
+    words: str = "not started"
+    """Bootstrap in words, such as «building circuits»."""
+    ready: bool = False
+    problem: str = ""
+    """A line for people when something keeps tor from working; empty otherwise."""
+
+
+class StatusReport(Result, frozen=True, kw_only=True, tag="status"):
+    """The engine in one look."""
+
+    version: str
+    pid: int
+    vault: VaultState
+    amnesic: bool
+    tor: TorState
+    reachable_since: float | None = None
+    """Since when our own onion was proven reachable, None while it is not."""
+    services: int = 0
+    """How many onion services we hold."""
+    reachable: int = 0
+    """How many of them were proven reachable."""
+    links: int = 0
+    tick: float
+    """Seconds between two cells on a link."""
+    starved_ms: float = 0.0
+    """The longest recent time that the engine was kept waiting for the processor."""
+
+
+class Identity(Result, frozen=True, kw_only=True, tag="identity"):
+    """A pseudonym of ours."""
+
+    identity: str
+    name: str
+    contacts: int = 0
+
+
+class Identities(Result, frozen=True, kw_only=True, tag="identities"):
+    """In order of creation."""
+
+    identities: list[Identity]
+
+
+class Invite(Result, frozen=True, kw_only=True, tag="invite"):
+    """An open invite of ours."""
+
+    invite: str
+    identity: str
+    code: str
+    created: float
+    expires: float | None = None
+    reachable: bool = False
+    """Whether its onion service was already proven reachable."""
+
+    def __repr__(self) -> str:
+        return f"Invite({self.invite}, …)"
+
+
+class Invites(Result, frozen=True, kw_only=True, tag="invites"):
+    """In order of creation."""
+
+    invites: list[Invite]
+
+
+class Contact(Result, frozen=True, kw_only=True, tag="contact"):
+    """A peer as one identity knows it."""
+
+    contact: str
+    identity: str
+    name: str
+    presence: Presence = "offline"
+    online_since: float | None = None
+    introduced: bool = False
+    """True once both sides hold the pair's own keys and addresses."""
+    lifetime: int
+    """Seconds that a message of this conversation lives."""
+    unread: int = 0
+    last_message: float | None = None
+
+
+class Contacts(Result, frozen=True, kw_only=True, tag="contacts"):
+    """In order of creation."""
+
+    contacts: list[Contact]
+
+
+class Message(Result, frozen=True, kw_only=True, tag="message"):
+    """One message that is still alive."""
+
+    message: str
+    contact: str
+    mine: bool
+    text: str
+    written: float
+    state: MessageState
+    lifetime: int
+    expires: float | None = None
+    """When it goes; None while its clock has not started (own: at delivery; theirs: when shown)."""
+    system: bool = False
+    """True for a line of ours about the conversation (a session made anew): never from the peer."""
+
+    def __repr__(self) -> str:
+        return f"Message({self.message}, …)"
+
+
+class Conversation(Result, frozen=True, kw_only=True, tag="conversation"):
+    """Messages, oldest first."""
+
+    messages: list[Message]
+
+
+AnyResult = (
+    Done
+    | StatusReport
+    | Identity
+    | Identities
+    | Invite
+    | Invites
+    | Contact
+    | Contacts
+    | Message
+    | Conversation
+)
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a request was not carried out."""
+
+    code: str
+    """For programs: the error's class in kebab case (``wrong-passphrase``, ``bad-request``, …)."""
+    message: str
+    hint: str = ""
+    exit_code: int = 1
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The one answer to a request: ``result`` or ``error``; ``id`` is None if none could be read."""
+
+    id: int | None
+    result: AnyResult | None = None
+    error: Failure | None = None

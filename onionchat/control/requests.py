@@ -1,0 +1,178 @@
+"""What a client may ask of the engine. Data only.
+
+Laws: one struct per request, tagged by ``do``; unknown fields are refused; nothing here performs anything.
+A request gets exactly one reply (`replies.py`); what happens later arrives as notices (`notices.py`) at
+those who asked to ``watch``. Identities, contacts, invites and messages are named by the local handle
+that an earlier reply gave (lower-case hex of random bytes), never by a key or an address.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from .limits import MAX_CODE, MAX_HANDLE, MAX_NAME, MAX_PASSPHRASE, MAX_TEXT
+
+Handle = Annotated[str, msgspec.Meta(max_length=MAX_HANDLE, pattern="^[0-9a-f]+$")]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
+Passphrase = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_PASSPHRASE)]
+Seconds = Annotated[int, msgspec.Meta(ge=5, le=28 * 24 * 3600)]
+
+
+class Request(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag=True, forbid_unknown_fields=True
+):
+    """Base of all requests; ``id`` is echoed in the reply."""
+
+    id: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
+class Status(Request, frozen=True, kw_only=True, tag="status"):
+    """How are engine, vault, tor and our onions? Reply: `replies.StatusReport`. Works while locked."""
+
+
+class Unlock(Request, frozen=True, kw_only=True, tag="unlock"):
+    """Open the vault, or with ``create`` make it. Reply: `replies.Done`. Works only while locked."""
+
+    passphrase: Passphrase
+    create: bool = False
+
+    def __repr__(self) -> str:
+        return "Unlock(…)"
+
+
+class Watch(Request, frozen=True, kw_only=True, tag="watch"):
+    """From now on send notices on this connection. Reply: `replies.Done`, then notices as they happen."""
+
+
+class Stop(Request, frozen=True, kw_only=True, tag="stop"):
+    """End engine, metronome and managed tor in order. Reply: `replies.Done` before it does."""
+
+
+class IdentityCreate(Request, frozen=True, kw_only=True, tag="identity-create"):
+    """A new pseudonym, named only locally. Reply: `replies.Identity`."""
+
+    name: Name
+
+
+class IdentityList(Request, frozen=True, kw_only=True, tag="identity-list"):
+    """Reply: `replies.Identities`."""
+
+
+class InviteCreate(Request, frozen=True, kw_only=True, tag="invite-create"):
+    """A one-time invite that reaches ``identity``. Reply: `replies.Invite` with its code."""
+
+    identity: Handle
+    hours: Annotated[int, msgspec.Meta(ge=1, le=24 * 366)] | None = None
+
+
+class InviteList(Request, frozen=True, kw_only=True, tag="invite-list"):
+    """Invites that are still open. Reply: `replies.Invites`."""
+
+
+class InviteRevoke(Request, frozen=True, kw_only=True, tag="invite-revoke"):
+    """Take an open invite back: its onion service goes away. Reply: `replies.Done`."""
+
+    invite: Handle
+
+
+class InviteAccept(Request, frozen=True, kw_only=True, tag="invite-accept"):
+    """Use an invite that somebody gave us, as ``identity``. Reply: `replies.Contact`."""
+
+    identity: Handle
+    code: Annotated[str, msgspec.Meta(max_length=MAX_CODE)]
+    name: Name
+
+    def __repr__(self) -> str:
+        return "InviteAccept(…)"
+
+
+class ContactList(Request, frozen=True, kw_only=True, tag="contact-list"):
+    """All contacts, of one identity if given. Reply: `replies.Contacts`."""
+
+    identity: Handle | None = None
+
+
+class ContactRename(Request, frozen=True, kw_only=True, tag="contact-rename"):
+    """Change the local name of a contact. Reply: `replies.Contact`."""
+
+    contact: Handle
+    name: Name
+
+
+class ContactRemove(Request, frozen=True, kw_only=True, tag="contact-remove"):
+    """Burn a contact: its keys, messages and pair address. Reply: `replies.Done`.
+
+    The peer is told nothing and only sees us offline.
+    """
+
+    contact: Handle
+
+
+class Messages(Request, frozen=True, kw_only=True, tag="messages"):
+    """The newest ``limit`` messages of a conversation, oldest first. Reply: `replies.Conversation`."""
+
+    contact: Handle
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 200
+
+
+class Send(Request, frozen=True, kw_only=True, tag="send"):
+    """Queue a text; the reply comes when it is safely in the outbox. Reply: `replies.Message`.
+
+    ``lifetime`` in seconds overrides the conversation's for this message.
+    """
+
+    contact: Handle
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT)]
+    lifetime: Seconds | None = None
+
+    def __repr__(self) -> str:
+        return "Send(…)"
+
+
+class Delete(Request, frozen=True, kw_only=True, tag="delete"):
+    """Burn one message here, with ``both`` also at the peer. Reply: `replies.Done`.
+
+    The peer is asked until it acknowledges or the message's own lifetime has ended.
+    """
+
+    contact: Handle
+    message: Handle
+    both: bool = False
+
+
+class Shown(Request, frozen=True, kw_only=True, tag="shown"):
+    """These received messages were on a person's screen: their clocks start now. Reply: `replies.Done`."""
+
+    contact: Handle
+    messages: Annotated[list[Handle], msgspec.Meta(max_length=1000)]
+
+
+class SetLifetime(Request, frozen=True, kw_only=True, tag="set-lifetime"):
+    """How long messages of a conversation live, in seconds from now on. Reply: `replies.Contact`."""
+
+    contact: Handle
+    lifetime: Seconds
+
+
+AnyRequest = (
+    Status
+    | Unlock
+    | Watch
+    | Stop
+    | IdentityCreate
+    | IdentityList
+    | InviteCreate
+    | InviteList
+    | InviteRevoke
+    | InviteAccept
+    | ContactList
+    | ContactRename
+    | ContactRemove
+    | Messages
+    | Send
+    | Delete
+    | Shown
+    | SetLifetime
+)
