@@ -1,0 +1,26 @@
+"""Async tests run without a plugin: under asyncio where the code under test is asyncio, under trio elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from pathlib import Path
+
+import pytest
+from trio.testing import trio_test
+
+ASYNCIO_FOLDERS = {"tui", "client"}
+HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    function = pyfuncitem.obj
+    if not inspect.iscoroutinefunction(function):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(function).parameters}
+    if pyfuncitem.path.relative_to(HERE).parts[0] in ASYNCIO_FOLDERS:
+        asyncio.run(function(**arguments))
+    else:
+        trio_test(function)(**arguments)
+    return True
