@@ -1,4 +1,4 @@
-"""Async tests run without a plugin: under asyncio where the code under test is asyncio, under trio elsewhere."""
+"""Async tests run without a plugin: asyncio where the code under test is asyncio, trio elsewhere."""
 
 from __future__ import annotations
 

@@ -2,8 +2,10 @@
 
 from . import limits, notices, replies, requests
 from .codec import decode_from_engine, decode_request, encode, request_id
+from .place import control_socket, run_folder
 
 __all__ = [
+    "control_socket",
     "decode_from_engine",
     "decode_request",
     "encode",
@@ -12,4 +14,5 @@ __all__ = [
     "replies",
     "request_id",
     "requests",
+    "run_folder",
 ]

@@ -23,9 +23,9 @@ Seconds = Annotated[int, msgspec.Meta(ge=5, le=28 * 24 * 3600)]
 class Request(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag=True, forbid_unknown_fields=True
 ):
-    """Base of all requests; ``id`` is echoed in the reply."""
+    """Base of all requests; ``id`` is echoed in the reply (a client numbers its requests itself)."""
 
-    id: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+    id: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = 0
 
 
 class Status(Request, frozen=True, kw_only=True, tag="status"):

@@ -1,0 +1,26 @@
+"""How an engine is to run: what the command line decided, handed to launcher and engine as data without secrets."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything an engine needs to know before it starts. Paths are absolute."""
+
+    vault: str
+    """The vault's folder; for an amnesic engine a fresh folder in memory that dies with it."""
+    amnesic: bool = False
+    tick: float = 2.0
+    """Seconds between two cells on a link."""
+    tor: Literal["managed", "system"] = "managed"
+    tor_program: str = ""
+    """A managed tor's program; empty: found on PATH."""
+    torrc: str = ""
+    """A file whose lines are appended to a managed tor's configuration (bridges, a private network)."""
+    control: str = ""
+    """A system tor's control port (``host:port``) or control socket (a path)."""
+    socks: str = ""
+    """``host:port`` to dial through instead of the SOCKS listener that tor names."""
