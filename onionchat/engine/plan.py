@@ -1,4 +1,4 @@
-"""How an engine is to run: what the command line decided, handed to launcher and engine as data without secrets."""
+"""How an engine is to run: decided on the command line, handed on as data without secrets."""
 
 from __future__ import annotations
 
