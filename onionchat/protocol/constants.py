@@ -1,0 +1,72 @@
+"""Every number of the protocol, what is specified apart from what is tunable.
+
+Laws: a number that the peer must agree with stands in the first part and in docs/protocol.md; changing it
+makes another protocol version. The second part may be tuned by one side alone.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# --- specified: both sides must agree ---------------------------------------------------------
+
+VERSION: Final = 1
+SUITE: Final = 1
+"""X25519 with ML-KEM-768, ChaCha20-Poly1305, SHA-512 on links; XChaCha20-Poly1305 in envelopes."""
+
+VIRTUAL_PORT: Final = 80
+"""The port of every onion service of ours: one that says nothing about the program."""
+
+CELL_SIZE: Final = 1952
+"""Bytes of everything that is ever written to a link: four relay cells in either of tor's formats."""
+CELL_TAG: Final = 16
+CELL_PLAIN: Final = CELL_SIZE - CELL_TAG
+CELL_BODY: Final = CELL_PLAIN - 3
+"""1,933 bytes beside the type (1) and the length (2)."""
+
+ENVELOPE_SIZE: Final = CELL_BODY
+ENVELOPE_BODY: Final = 1833
+"""What a ratchet message carries: the envelope less its sealed header, nonce and tag."""
+
+MESSAGE_ID: Final = 16
+HAVE_LIST_MAX: Final = CELL_BODY // MESSAGE_ID
+"""120 message ids fit one cell."""
+
+MAX_TEXT_BYTES: Final = 64 * 1024
+"""A text in UTF-8: about 37 envelopes. Longer ones are files."""
+MIN_LIFETIME: Final = 5
+MAX_LIFETIME: Final = 28 * 24 * 3600
+UNREAD_LIFE: Final = 28 * 24 * 3600
+"""Seconds beyond its lifetime, counted from writing, after which a message dies though nobody saw it."""
+MAX_UNANSWERED: Final = 1000
+"""Envelopes in one sending chain: what a receiver is able to skip."""
+
+MIN_TICK_MS: Final = 250
+MAX_TICK_MS: Final = 30_000
+
+MESSAGE_1_SECONDS: Final = 10.0
+HANDSHAKE_SECONDS: Final = 30.0
+SETTLE_SECONDS: Final = 60.0
+"""Two links that were completed within this time settle by static key; otherwise the newer stays."""
+
+# --- tunable: one side alone ------------------------------------------------------------------
+
+DEFAULT_TICK_MS: Final = 2_000
+DEFAULT_LIFETIME: Final = 24 * 3600
+
+HALF_OPEN_PAIR: Final = 2
+"""Unauthenticated connections at a pair address; counted apart, so that nobody keeps a contact out."""
+HALF_OPEN_INVITE: Final = 8
+DIALS_UNDER_WAY: Final = 8
+"""tor allows 32 circuits under construction; a quarter leaves room for publishing."""
+
+SILENCE_TICKS: Final = 5
+SILENCE_SECONDS: Final = 20.0
+"""A link on which nothing came for so long (added up) is dead, even if its circuit has not noticed."""
+
+DIAL_FIRST_SECONDS: Final = 2.0
+DIAL_MAX_SECONDS: Final = 300.0
+"""Redials double from the first to the longest wait, each drawn from the upper half of its span."""
+
+MAX_PARTIALS: Final = 4
+"""Texts of one contact that are under reassembly at once; a sender finishes one before the next."""

@@ -1,0 +1,92 @@
+"""The payloads of handshake messages 2 and 3. docs/protocol.md, «Link handshake».
+
+Laws: each fills its message to exactly one cell; message 1 carries zeros only; nothing here is believed
+before the handshake has authenticated it.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+
+from ..errors import LocalProtocolError, RemoteProtocolError
+from .constants import MAX_TICK_MS, MIN_TICK_MS, SUITE, VERSION
+
+PAYLOAD_SIZES: Final = (704, 800, 1888)
+"""Plaintext bytes of the payloads of messages 1, 2 and 3."""
+
+Key = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+Numbers = Annotated[tuple[Annotated[int, msgspec.Meta(ge=0, le=255)], ...], msgspec.Meta(max_length=16)]
+TickMs = Annotated[int, msgspec.Meta(ge=MIN_TICK_MS, le=MAX_TICK_MS)]
+
+
+class Intent(IntEnum):
+    """What a link is dialled for."""
+
+    RESUME = 0
+    CONTACT = 1
+    RESET = 2
+
+
+class ResponderGreeting(
+    msgspec.Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown_fields=True
+):
+    """Payload of message 2. ``ratchet`` is used where message 3 begins a session."""
+
+    ratchet: Key
+    tick_ms: TickMs
+    reset: bool = False
+    """The responder has lost the session and asks for a new one."""
+    versions: Numbers = (VERSION,)
+    suites: Numbers = (SUITE,)
+    capabilities: Numbers = ()
+
+
+class InitiatorGreeting(
+    msgspec.Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown_fields=True
+):
+    """Payload of message 3. ``onion`` is the initiator's pair address, 32 zero bytes where it is known."""
+
+    intent: Intent
+    tick_ms: TickMs
+    onion: Key = bytes(32)
+    versions: Numbers = (VERSION,)
+    suites: Numbers = (SUITE,)
+    capabilities: Numbers = ()
+
+
+Greeting = TypeVar("Greeting", ResponderGreeting, InitiatorGreeting)
+
+
+def fill(greeting: ResponderGreeting | InitiatorGreeting | None, message: int) -> bytes:
+    """The payload of handshake message 1, 2 or 3: length (2), MessagePack, zeros (1: zeros only)."""
+    packed = b"" if greeting is None else msgspec.msgpack.encode(greeting)
+    size = PAYLOAD_SIZES[message - 1]
+    if len(packed) > size - 2:
+        raise LocalProtocolError("a greeting that does not fit its message")
+    return (len(packed).to_bytes(2, "big") + packed).ljust(size, b"\0")
+
+
+def is_empty(payload: bytes) -> bool:
+    """Whether this is message 1's payload."""
+    return not payload.strip(b"\0")
+
+
+def read(payload: bytes, kind: type[Greeting]) -> Greeting:
+    """The greeting in a payload.
+
+    Raises:
+        RemoteProtocolError: it cannot be read, or has no version or suite that we know.
+    """
+    used = int.from_bytes(payload[:2], "big")
+    if used > len(payload) - 2 or payload[2 + used :].strip(b"\0"):
+        raise RemoteProtocolError("a greeting that is not laid out as it must be")
+    try:
+        greeting = msgspec.msgpack.decode(payload[2 : 2 + used], type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise RemoteProtocolError("a greeting that cannot be read") from None
+    if VERSION not in greeting.versions or SUITE not in greeting.suites:
+        raise RemoteProtocolError("a peer that speaks no version that we know")
+    return greeting

@@ -1,0 +1,106 @@
+"""Invites: 90 bytes, 154 characters. docs/protocol.md, «Invite».
+
+Laws: a typing error is told apart from everything else by the checksum; an invite is data and proves nothing
+by itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Final
+
+from ..errors import ConfigError
+from .constants import VERSION
+
+PREFIX: Final = "onionchat:"
+SIZE: Final = 90
+_CHECKSUM: Final = 4
+_PERSON: Final = b"onionchat/1 inv."
+
+
+class InviteKind(IntEnum):
+    """How often an invite may be used; only one-time invites are made and taken by this version."""
+
+    ONE_TIME = 0
+    MANY = 1
+    PUBLISHED = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invite:
+    """What somebody needs to reach an identity for the first time."""
+
+    kind: InviteKind = InviteKind.ONE_TIME
+    expires_hour: int = 0
+    """Hours since 1970, 0 for never."""
+    onion: bytes
+    static: bytes
+    secret: bytes = field(repr=False)
+
+    def encode(self) -> str:
+        """The code to hand over: ``onionchat:`` and lower-case base32 without padding."""
+        body = (
+            bytes((VERSION, self.kind))
+            + self.expires_hour.to_bytes(4, "big")
+            + self.onion
+            + self.static
+            + self.secret
+        )
+        packed = body + _checksum(body)
+        return PREFIX + base64.b32encode(packed).decode("ascii").rstrip("=").lower()
+
+    def expired(self, now: float) -> bool:
+        """Whether its time has passed."""
+        return bool(self.expires_hour) and now >= self.expires_hour * 3600
+
+
+def decode(code: str) -> Invite:
+    """The invite in ``code``; white space and line breaks inside are ignored, letters may be of either case.
+
+    Raises:
+        ConfigError: damaged (with what to do), of another version, or of a kind that we cannot use.
+    """
+    text = "".join(code.split()).lower()
+    if not text.startswith(PREFIX):
+        raise ConfigError(
+            "this is not an invite", hint=f"an invite begins with «{PREFIX}»; copy it whole, from there on"
+        )
+    packed = _unbase32(text.removeprefix(PREFIX))
+    if packed[0] != VERSION:
+        raise ConfigError(
+            f"this invite is of version {packed[0]}, which this onionchat does not speak",
+            hint="update onionchat, or ask for an invite of version 1",
+        )
+    if packed[1] != InviteKind.ONE_TIME:
+        raise ConfigError(
+            "this kind of invite is not known to this onionchat", hint="ask for a one-time invite"
+        )
+    return Invite(
+        kind=InviteKind(packed[1]),
+        expires_hour=int.from_bytes(packed[2:6], "big"),
+        onion=packed[6:38],
+        static=packed[38:70],
+        secret=packed[70:86],
+    )
+
+
+def _unbase32(text: str) -> bytes:
+    damaged = ConfigError(
+        "this invite is damaged: a letter was lost or mistyped", hint="copy it again, whole"
+    )
+    if len(text) != (SIZE * 8 + 4) // 5 or not text.isascii():
+        raise damaged
+    try:
+        packed = base64.b32decode(text.upper() + "=" * (-len(text) % 8))
+    except ValueError:
+        raise damaged from None
+    if _checksum(packed[:-_CHECKSUM]) != packed[-_CHECKSUM:]:
+        raise damaged
+    return packed
+
+
+def _checksum(body: bytes) -> bytes:
+    return hashlib.blake2b(body, digest_size=_CHECKSUM, person=_PERSON).digest()
