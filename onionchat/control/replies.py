@@ -6,7 +6,7 @@ from a peer is already free of control characters, escapes and bidirectional mar
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -162,7 +162,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """For programs: the error's class in kebab case (``wrong-passphrase``, ``bad-request``, …)."""
     message: str
     hint: str = ""
-    exit_code: int = 1
+    exit_code: Annotated[int, msgspec.Meta(ge=1, le=125)] = 1
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

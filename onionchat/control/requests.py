@@ -8,13 +8,16 @@ that an earlier reply gave (lower-case hex of random bytes), never by a key or a
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
 from .limits import MAX_CODE, MAX_HANDLE, MAX_NAME, MAX_PASSPHRASE, MAX_TEXT
 
-Handle = Annotated[str, msgspec.Meta(max_length=MAX_HANDLE, pattern="^[0-9a-f]+$")]
+MAX_ID: Final = 2**53
+"""Whole numbers up to this one survive every JSON reader."""
+
+Handle = Annotated[str, msgspec.Meta(max_length=MAX_HANDLE, pattern=r"^[0-9a-f]+\Z")]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
 Passphrase = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_PASSPHRASE)]
 Seconds = Annotated[int, msgspec.Meta(ge=5, le=28 * 24 * 3600)]
@@ -25,7 +28,7 @@ class Request(
 ):
     """Base of all requests; ``id`` is echoed in the reply (a client numbers its requests itself)."""
 
-    id: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = 0
+    id: Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)] = 0
 
 
 class Status(Request, frozen=True, kw_only=True, tag="status"):

@@ -13,6 +13,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     vault: str
     """The vault's folder; for an amnesic engine a fresh folder in memory that dies with it."""
     amnesic: bool = False
+    create: bool = False
+    """Make the vault with the passphrase that is passed, if there is none yet."""
     tick: float = 2.0
     """Seconds between two cells on a link."""
     tor: Literal["managed", "system"] = "managed"
