@@ -1,0 +1,196 @@
+"""The metronome's loop: one turn waits for the next thing and does it.
+
+Laws: no clock, socket or randomness of its own; an `Edge` brings them, a real one or a simulated one. At a
+deadline there is one send and nothing else. In the last `QUIET` seconds before a deadline nothing is read
+from the engine, so that what the user does then cannot delay the send. Nothing here grows with time.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from ..crypto import RandomSource
+from ..errors import ConnectionLost, LocalProtocolError
+from ..protocol.cell import lay_out
+from .channel import Begin, Drop, Ended, Finish, Lay, Left, Reason, ToEngine, ToMetronome
+from .link import SendingLink
+from .numbers import UsedNumbers
+
+QUIET: Final = 0.001
+"""Seconds before a deadline in which the engine is not listened to."""
+
+MAX_LINKS: Final = 512
+"""Links at once: what the usual limit on open files (1,024) holds twice over."""
+
+
+class Outlet(Protocol):
+    """The sending side of one link's connection. Nothing here ever waits."""
+
+    def send(self, cell: bytes) -> int:
+        """Write at once.
+
+        Returns:
+            How many bytes were taken.
+
+        Raises:
+            BlockingIOError: none.
+            OSError: the connection is gone.
+        """
+
+    def finish(self) -> None:
+        """Nothing more is sent; what was sent still arrives."""
+
+    def abort(self) -> None:
+        """End the connection in both directions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A message of the engine, with the link's outlet where it is a `Begin`."""
+
+    message: ToMetronome
+    outlet: Outlet | None = None
+
+
+class Edge(Protocol):
+    """The world as the loop sees it."""
+
+    def clock(self) -> float:
+        """Seconds on the monotonic clock."""
+
+    def wait(self, until: float) -> None:
+        """Return at that moment, or at once when it is past."""
+
+    def receive(self, until: float) -> Arrival | None:
+        """What the engine said, or None when nothing came until then. Looks once even when it is past.
+
+        Raises:
+            ConnectionLost: the engine is gone.
+            LocalProtocolError: the message is malformed.
+        """
+
+    def report(self, message: ToEngine) -> None:
+        """Tell the engine, without ever waiting for it."""
+
+
+class Metronome:
+    """Sends the cells of all links at their deadlines.
+
+    Args:
+        edge: clock, waiting, and the channel to the engine.
+        random: draws phases and delays; asked at moments that the schedule alone decides.
+    """
+
+    def __init__(self, *, edge: Edge, random: RandomSource) -> None:
+        self._edge = edge
+        self._random = random
+        self._links: dict[int, tuple[SendingLink, Outlet]] = {}
+        self._deadlines: list[tuple[float, int]] = []
+        self._used = UsedNumbers()
+
+    def run(self) -> None:
+        """Serve until the engine is gone; every link ends with it.
+
+        Raises:
+            LocalProtocolError: the engine broke the channel's rules. The links have ended then, too.
+        """
+        try:
+            while True:
+                self.run_once()
+        except ConnectionLost:
+            return
+        finally:
+            for _, outlet in self._links.values():
+                outlet.abort()
+
+    def run_once(self) -> None:
+        """One turn: a message of the engine, or else the next deadline.
+
+        Between two deadlines that are closer than `QUIET` one message is read all the same, so that the
+        engine is heard however many links there are.
+
+        Raises:
+            ConnectionLost: the engine is gone.
+            LocalProtocolError: the engine broke the channel's rules.
+        """
+        quiet = self._deadlines[0][0] - QUIET if self._deadlines else math.inf
+        arrival = self._edge.receive(quiet)
+        if arrival is not None:
+            self._accept(arrival)
+            if self._edge.clock() < quiet:
+                return
+        if self._deadlines:
+            self._beat()
+
+    def _beat(self) -> None:
+        due, number = self._deadlines[0]
+        link, outlet = self._links[number]
+        self._edge.wait(due)
+        if link.missed(self._edge.clock()):
+            heapq.heapreplace(self._deadlines, (link.due, number))
+            return
+        try:
+            whole = outlet.send(link.cell) == len(link.cell)
+            failure = None if whole else Reason.BLOCKED
+        except BlockingIOError:
+            failure = Reason.BLOCKED
+        except OSError:
+            failure = Reason.LOST
+        if failure is not None:
+            self._end(number, failure)
+            return
+        sent, real, closing = self._edge.clock(), link.real, link.closing
+        if not closing:
+            link.advance()
+            heapq.heapreplace(self._deadlines, (link.due, number))
+        waiting = 0 if closing else link.waiting
+        self._edge.report(Left(link=number, real=real, waiting=waiting, scheduled=due, sent=sent))
+        if closing:
+            self._end(number, Reason.FINISHED)
+
+    def _accept(self, arrival: Arrival) -> None:
+        message = arrival.message
+        if isinstance(message, Begin):
+            self._begin(message, arrival.outlet)
+            return
+        if message.link not in self._links:
+            if message.link not in self._used:
+                raise LocalProtocolError("the engine spoke of a link that never began")
+            return  # it ended while the message was under way
+        link, _ = self._links[message.link]
+        match message:
+            case Lay():
+                if not link.lay(lay_out(message.cell_type, message.body)):
+                    self._end(message.link, Reason.OVERFULL)
+            case Finish():
+                link.finish()
+            case Drop():
+                self._end(message.link, Reason.DROPPED)
+
+    def _begin(self, message: Begin, outlet: Outlet | None) -> None:
+        if outlet is None:
+            raise LocalProtocolError("a link began without its socket")
+        if not self._used.add(message.link):
+            outlet.abort()
+            raise LocalProtocolError("a link's number was used twice")
+        if len(self._links) == MAX_LINKS:
+            outlet.abort()
+            self._edge.report(Ended(link=message.link, reason=Reason.REFUSED))
+            return
+        link = SendingLink(key=message.key, tick=message.tick, now=self._edge.clock(), random=self._random)
+        self._links[message.link] = link, outlet
+        heapq.heappush(self._deadlines, (link.due, message.link))
+
+    def _end(self, number: int, reason: Reason) -> None:
+        """Forget a link, its key and its deadline with it."""
+        _, outlet = self._links.pop(number)
+        self._deadlines = [entry for entry in self._deadlines if entry[1] != number]
+        heapq.heapify(self._deadlines)
+        if reason is Reason.FINISHED:
+            outlet.finish()
+        else:
+            outlet.abort()
+        self._edge.report(Ended(link=number, reason=reason))
