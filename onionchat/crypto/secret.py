@@ -1,0 +1,21 @@
+"""What every object that holds a secret has in common.
+
+Laws: a secret is never printed, logged, pickled or copied by accident; comparing two such objects asks only
+whether they are the same object, so that no comparison takes a time that depends on a secret.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn, SupportsIndex
+
+
+class Secret:
+    """Base of the classes that hold secrets: a redacted ``repr``, no pickling, no ``copy``."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} (redacted)>"
+
+    def __reduce_ex__(self, protocol: SupportsIndex, /) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} holds secrets and cannot be pickled")
