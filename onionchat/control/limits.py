@@ -17,3 +17,9 @@ MAX_HANDLE: Final = 64
 MAX_NAME: Final = 64
 MAX_CODE: Final = 512
 MAX_PASSPHRASE: Final = 1024
+
+MIN_LIFETIME: Final = 5
+"""Seconds; a shorter message would be gone before it is read."""
+
+MAX_LIFETIME: Final = 28 * 24 * 3600
+"""Seconds; below the time that skipped message keys are kept."""

@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from .limits import MAX_CODE, MAX_HANDLE, MAX_NAME, MAX_PASSPHRASE, MAX_TEXT
+from .limits import MAX_CODE, MAX_HANDLE, MAX_LIFETIME, MAX_NAME, MAX_PASSPHRASE, MAX_TEXT, MIN_LIFETIME
 
 MAX_ID: Final = 2**53
 """Whole numbers up to this one survive every JSON reader."""
@@ -20,7 +20,7 @@ MAX_ID: Final = 2**53
 Handle = Annotated[str, msgspec.Meta(max_length=MAX_HANDLE, pattern=r"^[0-9a-f]+\Z")]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
 Passphrase = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_PASSPHRASE)]
-Seconds = Annotated[int, msgspec.Meta(ge=5, le=28 * 24 * 3600)]
+Seconds = Annotated[int, msgspec.Meta(ge=MIN_LIFETIME, le=MAX_LIFETIME)]
 
 
 class Request(

@@ -1,0 +1,30 @@
+"""All commands put together."""
+
+from __future__ import annotations
+
+from . import chat, contact, engine, evidence, identity, invite, message, serve
+
+COMMANDS = (
+    serve.serve,
+    engine.unlock,
+    engine.status,
+    engine.stop,
+    identity.identity,
+    invite.invite,
+    contact.contact,
+    message.send,
+    message.messages,
+    message.delete,
+    message.lifetime,
+    message.watch,
+    evidence.demo,
+    evidence.bench,
+)
+
+for command in COMMANDS:
+    chat.onionchat.add_command(command)
+
+
+def main() -> None:
+    """Run the command line; ends the process."""
+    chat.onionchat()

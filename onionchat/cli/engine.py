@@ -1,0 +1,119 @@
+"""Commands about the engine itself: ``unlock``, ``status``, ``stop``."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from ..errors import ControlError
+from .secret import ask_passphrase, passphrase_from
+from .session import Session, ask, json_option, pass_session
+from .span import in_words, moment
+from .table import aligned
+
+if TYPE_CHECKING:
+    from ..control.replies import StatusReport
+
+STOP_SECONDS: Final = 20.0
+_POLL_SECONDS: Final = 0.02
+_VAULT_WORDS: Final = {
+    "absent": "absent: make it with «onionchat unlock --create»",
+    "locked": "locked: open it with «onionchat unlock»",
+    "open": "open",
+}
+
+
+@click.command()
+@click.option("--create", is_flag=True, help="Make the vault; there must be none yet.")
+@click.option(
+    "--passphrase-fd",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Descriptor with the passphrase: --passphrase-fd 3 3< FILE; asked for otherwise.",
+)
+@json_option
+@pass_session
+def unlock(session: Session, create: bool, passphrase_fd: int | None) -> None:
+    """Open the vault, or make it."""
+    from ..control.replies import Done
+    from ..control.requests import Unlock
+
+    with session.connect() as client:
+        if passphrase_fd is None:
+            passphrase = ask_passphrase(session, create=create)
+        else:
+            passphrase = passphrase_from(passphrase_fd, session)
+        done = ask(client, Unlock(passphrase=passphrase, create=create), Done)
+    session.print(done, lambda: "The vault was made and is open." if create else "The vault is open.")
+
+
+@click.command()
+@json_option
+@pass_session
+def status(session: Session) -> None:
+    """See how engine, vault and Tor are."""
+    from ..control.replies import StatusReport
+    from ..control.requests import Status
+
+    with session.connect() as client:
+        report = ask(client, Status(), StatusReport)
+    session.print(report, lambda: _look(report))
+
+
+@click.command()
+@json_option
+@pass_session
+def stop(session: Session) -> None:
+    """End the engine, and its tor.
+
+    Returns once the engine has ended.
+    """
+    from ..control.replies import Done, StatusReport
+    from ..control.requests import Status, Stop
+
+    with session.connect() as client:
+        pid = ask(client, Status(), StatusReport).pid
+        done = ask(client, Stop(), Done)
+    deadline = time.monotonic() + STOP_SECONDS
+    while _alive(pid):
+        if time.monotonic() > deadline:
+            raise ControlError(
+                "engine-silent",
+                f"the engine is still there after {STOP_SECONDS:g} s",
+                hint=f"its pid is {pid}",
+            )
+        time.sleep(_POLL_SECONDS)
+    session.print(done, lambda: "The engine has ended.")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _look(report: StatusReport) -> str:
+    tor = report.tor
+    progress = "ready" if tor.ready else f"{tor.percent} %, {tor.words}"
+    reach = f"{report.reachable} of {report.services} addresses proven reachable"
+    if report.reachable_since is not None:
+        reach += f", all since {moment(report.reachable_since, time.time())}"
+    rows = [
+        ("engine", f"running, version {report.version}, pid {report.pid}"),
+        ("vault", "in memory only" if report.amnesic else _VAULT_WORDS[report.vault]),
+        ("tor", f"{progress} ({tor.mode}{' ' + tor.version if tor.version else ''})"),
+        ("addresses", reach if report.services else "none yet"),
+        ("links", f"{report.links}, one cell every {report.tick:g} s"),
+    ]
+    if tor.problem:
+        rows.append(("problem", tor.problem))
+    if report.starved_ms:
+        rows.append(("starved", f"the engine waited {in_words(report.starved_ms / 1000)} for the processor"))
+    return aligned(rows)

@@ -1,0 +1,44 @@
+"""``onionchat identity``: pseudonyms."""
+
+from __future__ import annotations
+
+import click
+
+from .session import Session, ask, json_option, pass_session
+from .table import aligned
+
+
+@click.group(no_args_is_help=False)
+def identity() -> None:
+    """Your pseudonyms.
+
+    What a contact sees of one is made for that contact alone.
+    """
+
+
+@identity.command("new")
+@click.argument("name")
+@json_option
+@pass_session
+def new(session: Session, name: str) -> None:
+    """Make an identity called NAME; nobody else sees the name."""
+    from ..control.replies import Identity
+    from ..control.requests import IdentityCreate
+
+    with session.connect() as client:
+        made = ask(client, IdentityCreate(name=name), Identity)
+    session.print(made, lambda: aligned([(made.identity, made.name)]))
+
+
+@identity.command("list")
+@json_option
+@pass_session
+def list_all(session: Session) -> None:
+    """All identities: handle, name, number of contacts."""
+    from ..control.replies import Identities
+    from ..control.requests import IdentityList
+
+    with session.connect() as client:
+        found = ask(client, IdentityList(), Identities)
+    rows = [(each.identity, each.name, f"{each.contacts} contacts") for each in found.identities]
+    session.print(found, lambda: aligned(rows))

@@ -1,0 +1,122 @@
+"""How secrets come in: by a descriptor, from standard input, or typed at a prompt that shows nothing.
+
+Laws: never by argv or environment. What comes in is remembered in the session, so that it can be redacted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+from ..errors import ConfigError
+from .session import Session
+
+CREDENTIAL: Final = "onionchat.passphrase"
+"""Name of the passphrase among systemd's credentials (systemd.exec(5), ``LoadCredential=``)."""
+
+
+def open_descriptor(number: int) -> int:
+    """``number`` itself, once it is known to be open.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    try:
+        os.fstat(number)
+    except (OSError, OverflowError):
+        raise ConfigError(
+            f"descriptor {number} is not open", hint="pass one like this: --passphrase-fd 3 3< FILE"
+        ) from None
+    return number
+
+
+def credential() -> int | None:
+    """A descriptor of the passphrase that systemd passed to this service, if it did."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not folder:
+        return None
+    try:
+        return os.open(Path(folder) / CREDENTIAL, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigError(f"the credential {CREDENTIAL} cannot be read: {error.strerror}") from None
+
+
+def passphrase_from(number: int, session: Session) -> str:
+    """The passphrase that ``number`` holds up to its end; one newline at the end is not part of it."""
+    from ..control.limits import MAX_PASSPHRASE
+
+    most = 4 * MAX_PASSPHRASE + 2  # UTF-8 takes up to four bytes a character
+    try:
+        with open(open_descriptor(number), "rb") as file:
+            raw = file.read(most + 1)
+        passphrase = raw.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise ConfigError(f"what descriptor {number} holds is not UTF-8") from None
+    except OSError as error:
+        raise ConfigError(f"descriptor {number} cannot be read: {error.strerror}") from None
+    if not passphrase or len(passphrase) > MAX_PASSPHRASE:
+        raise ConfigError(f"a passphrase has 1 to {MAX_PASSPHRASE} characters")
+    session.secrets.append(passphrase)
+    return passphrase
+
+
+def ask_passphrase(session: Session, *, create: bool, empty: str = "") -> str:
+    """The passphrase as typed, twice if it is a new one.
+
+    Args:
+        session: remembers it for redaction.
+        create: it is for a vault that is to be made.
+        empty: what typing nothing means, for the prompt; without it, nothing is asked again.
+
+    Raises:
+        ConfigError: no terminal, or the two differ.
+    """
+    passphrase = ""
+    while not passphrase:
+        passphrase = hidden(f"Passphrase{f' ({empty})' if empty else ''}: ")
+        if empty and not passphrase:
+            return ""
+    if create and hidden("The same again: ") != passphrase:
+        raise ConfigError("the two passphrases differ", hint="nothing was made; try again")
+    session.secrets.append(passphrase)
+    return passphrase
+
+
+def hidden(prompt: str) -> str:
+    """A line typed at the terminal without being shown.
+
+    Raises:
+        ConfigError: there is no terminal.
+    """
+    if not sys.stdin.isatty():
+        raise ConfigError(
+            "there is no terminal to ask at", hint="pass it by descriptor or standard input; see --help"
+        )
+    import getpass
+
+    return getpass.getpass(prompt)
+
+
+def standard_input(most: int) -> str:
+    """Standard input up to its end, without one newline at the end.
+
+    Args:
+        most: characters that it may have.
+
+    Raises:
+        ConfigError: it is longer, empty, or not UTF-8.
+    """
+    raw = sys.stdin.buffer.read(4 * most + 2)
+    try:
+        text = raw.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise ConfigError("standard input is too long, or not UTF-8") from None
+    if not text:
+        raise ConfigError("standard input was empty")
+    if len(text) > most:
+        raise ConfigError(f"standard input is longer than {most:,} characters", hint="send it in parts")
+    return text

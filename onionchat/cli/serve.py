@@ -1,0 +1,87 @@
+"""``onionchat serve``: the engine in the foreground."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import ExitStack
+from typing import Any
+
+import click
+
+from ..errors import ConfigError
+from .memory import memory_folder
+from .options import EngineOptions, engine_options
+from .secret import ask_passphrase, credential, open_descriptor
+from .session import Session, pass_session
+
+
+@click.command(
+    epilog="A passphrase never comes by argument or environment: other programs can read those. systemd: "
+    "LoadCredential=onionchat.passphrase:FILE. Without one, the engine waits for «onionchat unlock»."
+)
+@engine_options
+@click.option(
+    "--passphrase-fd",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Descriptor with the passphrase: --passphrase-fd 3 3< FILE",
+)
+@click.option("--create", is_flag=True, help="Make the vault with that passphrase if there is none.")
+@click.option("--lifeline-fd", type=click.IntRange(min=0), hidden=True)
+@pass_session
+@click.pass_context
+def serve(
+    context: click.Context,
+    session: Session,
+    /,
+    passphrase_fd: int | None,
+    create: bool,
+    lifeline_fd: int | None,
+    **chosen: Any,
+) -> None:
+    """Run the engine in the foreground.
+
+    For systemd and machines without a screen.
+    """
+    options = EngineOptions(**chosen)
+    for number in (passphrase_fd, options.control_password_fd, lifeline_fd):
+        if number is not None:
+            open_descriptor(number)
+    with ExitStack() as stack:
+        if options.amnesic:
+            if passphrase_fd is not None or create:
+                raise ConfigError("an amnesic vault has no passphrase", hint="leave the passphrase out")
+            wanted = session.vault if session.vault_named else None
+            session.chosen_vault = stack.enter_context(memory_folder(wanted))
+            click.echo(f"vault: {session.chosen_vault}")
+            if lifeline_fd is None:
+                # Our own pipe ends only with us; holding it makes the launcher end with its terminal, too.
+                lifeline_fd, _ours = os.pipe()
+        plan = options.plan(session.vault, create=create)
+        if not options.amnesic:
+            passphrase_fd = _passphrase(session, passphrase_fd, create=create)
+        from ..engine.launcher import run
+
+        status = run(
+            plan,
+            passphrase_fd=passphrase_fd,
+            control_password_fd=options.control_password_fd,
+            lifeline_fd=lifeline_fd,
+        )
+    context.exit(status)
+
+
+def _passphrase(session: Session, given: int | None, *, create: bool) -> int | None:
+    """The descriptor that holds the passphrase; None to start locked."""
+    if given is None:
+        given = credential()
+    if given is None and sys.stdin.isatty():
+        typed = ask_passphrase(session, create=create, empty="" if create else "nothing: start locked")
+        if typed:
+            given, writing = os.pipe()
+            os.write(writing, typed.encode())  # a pipe holds far more than a passphrase may have
+            os.close(writing)
+    if given is None and create:
+        raise ConfigError("--create needs a passphrase", hint="pass one like this: --passphrase-fd 3 3< FILE")
+    return given

@@ -1,0 +1,68 @@
+"""Aligned columns.
+
+Laws: every cell is made harmless first, for it may come from a peer; no cell can begin a line of its own, so
+that no text can look like another row.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import unicodedata
+from collections.abc import Sequence
+from typing import Final
+
+_GAP: Final = "  "
+_MIN_TEXT: Final = 20
+"""Columns that the last cell gets, however narrow the terminal is."""
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """``rows``, all with as many cells, as aligned columns.
+
+    The last cell may have several lines and is wrapped to the terminal; its further lines are indented.
+    """
+    from ..control.text import plain
+
+    if not rows:
+        return ""
+    cells = [[*map(one_line, row[:-1]), plain(row[-1])] for row in rows]
+    widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
+    indent = sum(widths[:-1]) + len(_GAP) * (len(widths) - 1)
+    room = max(_MIN_TEXT, shutil.get_terminal_size().columns - indent) if sys.stdout.isatty() else sys.maxsize
+    lines = []
+    for row in cells:
+        fixed = [
+            cell + " " * (width - _width(cell)) for cell, width in zip(row[:-1], widths[:-1], strict=True)
+        ]
+        text = [piece for line in row[-1].split("\n") for piece in _wrapped(line, room)]
+        lines.append(_GAP.join([*fixed, ("\n" + " " * indent).join(text)]).rstrip())
+    return "\n".join(lines)
+
+
+def one_line(text: str) -> str:
+    """``text`` made harmless, on one line."""
+    from ..control.text import plain
+
+    return plain(text).replace("\n", " ")
+
+
+def _wrapped(line: str, room: int) -> list[str]:
+    """``line`` cut into pieces of at most ``room`` columns."""
+    pieces, piece, used = [], "", 0
+    for char in line:
+        width = _width(char)
+        if used + width > room:
+            pieces.append(piece)
+            piece, used = "", 0
+        piece += char
+        used += width
+    return [*pieces, piece]
+
+
+def _width(cell: str) -> int:
+    """Columns that a terminal gives to ``cell``."""
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        for char in cell
+    )
