@@ -1,0 +1,313 @@
+"""A contact: its links, sessions, outbox and messages under one machine. docs/protocol.md, «Contact».
+
+Laws: `handle` never blocks and touches nothing outside; what must survive is in the one `Persist` that its
+commands begin with; at most one link is *active* (carries envelopes) at a time, and both sides choose the
+same; an error of the peer ends the link that it came on, and nothing of the faulty cell is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from ..crypto import RandomSource
+from ..crypto.handshake import prologue
+from ..crypto.keys import KeyPair
+from ..crypto.onion import OnionKey
+from ..errors import CryptoError, IdentityMismatch, RemoteProtocolError
+from . import commands as do
+from . import events
+from .batch import Batch
+from .cell import CellType, split_have
+from .commands import Command
+from .constants import HALF_OPEN_PAIR, SETTLE_SECONDS
+from .dialling import Dialling
+from .greeting import Intent
+from .link import Answer, Arrived, Established, Link, LinkState, wins
+from .record import ContactRecord, Psk
+from .talk import Talk
+
+Presence = Literal["offline", "connecting", "online"]
+MAX_PSKS = 6
+"""More handshakes than that cannot be unconfirmed at once; the oldest, which both sides hold, stays."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What every contact of an engine shares."""
+
+    random: RandomSource
+    numbers: Iterator[int]
+    """Link numbers, each given once."""
+    tick_ms: int
+
+
+class Contact:
+    """The machine of one contact."""
+
+    def __init__(self, record: ContactRecord, talk: Talk, around: Surroundings) -> None:
+        self.record = record
+        self.talk = talk
+        self.online_since: float | None = None
+        self._around = around
+        self._links: dict[int, Link] = {}
+        self._active: Link | None = None
+        self._dialling = Dialling(around.random)
+        self._told: tuple[object, ...] = ()
+
+    # --- what others may ask -----------------------------------------------------------------
+
+    @property
+    def onion(self) -> OnionKey:
+        """The key of our pair address."""
+        return OnionKey.from_seed(self.record.onion_seed)
+
+    @property
+    def presence(self) -> Presence:
+        """What the user is shown."""
+        if self._active is not None:
+            return "online"
+        return "connecting" if any(not link.half_open for link in self._links.values()) else "offline"
+
+    @property
+    def links(self) -> tuple[int, ...]:
+        """The numbers of all connections, also of half-open ones."""
+        return tuple(self._links)
+
+    @property
+    def next_deadline(self) -> float | None:
+        """When `handle` wants `events.DeadlinePassed`, in seconds since 1970."""
+        times = [self._dialling.due, self.talk.next_deadline, *(k.deadline for k in self._links.values())]
+        return min((time for time in times if time is not None), default=None)
+
+    def start(self, now: float) -> None:
+        """Tor is ready: dial when the next deadline is asked for."""
+        if self.record.peer_onion and not self._links:
+            self._dialling.start(now)
+
+    # --- the one entry -----------------------------------------------------------------------
+
+    def handle(self, event: events.Event, now: float) -> tuple[Command, ...]:
+        """What ``event`` leads to, at ``now`` in seconds since 1970.
+
+        Raises:
+            LocalProtocolError: the engine's bug.
+        """
+        batch = Batch()
+        number = getattr(event, "link", None)
+        try:
+            self._dispatch(event, now, batch)
+        except (RemoteProtocolError, CryptoError):
+            if number is None:
+                raise
+            self._faulty(number, now, batch)
+        self.talk.lay(self._active, now, batch)
+        self.talk.flush(batch)
+        self._tell(batch)
+        return batch.commands()
+
+    def adopt(self, link: Link, now: float, batch: Batch) -> None:
+        """Take over the link on which this contact used our invite."""
+        self._links[link.number] = link
+        self._established(link, None, now, batch)
+        self.talk.flush(batch)
+        self._tell(batch)
+
+    def _dispatch(self, event: events.Event, now: float, batch: Batch) -> None:
+        match event:
+            case events.CellReceived(link=number, cell=cell):
+                self._cell(number, cell, now, batch)
+            case events.SlotFreed(link=number):
+                if number in self._links:
+                    self.talk.left(self._links[number], batch)
+            case events.DialSucceeded(link=number):
+                self._greet(number, batch)
+            case events.ConnectionAccepted(link=number, at_invite=at_invite):
+                self._accept(number, at_invite, now, batch)
+            case events.LinkEnded(link=number):
+                self._ended(number, now)
+            case events.DeadlinePassed():
+                self._due(now, batch)
+            case events.LifetimeChosen(lifetime=lifetime):
+                self.record.lifetime = lifetime
+                self.talk.keep(batch)
+            case events.Renamed(name=name):
+                self.record.name = name
+                self.talk.keep(batch)
+            case _:
+                self.talk.asked(event, now, batch)
+
+    # --- links -------------------------------------------------------------------------------
+
+    def _due(self, now: float, batch: Batch) -> None:
+        self.talk.expire(now, batch)
+        for link in [k for k in self._links.values() if k.deadline is not None and k.deadline <= now]:
+            self._close(link, now, batch)
+        if self._dialling.due is not None and self._dialling.due <= now:
+            self._dialling.pause()
+            if self._active is None and not any(link.dialled for link in self._links.values()):
+                number = next(self._around.numbers)
+                self._links[number] = Link.dial(number, tick_ms=self._around.tick_ms, now=now)
+                batch.do(do.Dial(link=number, onion=self.record.peer_onion))
+
+    def _greet(self, number: int, batch: Batch) -> None:
+        link = self._links.get(number)
+        if link is None:  # closed while the dial was under way
+            batch.do(do.CloseLink(link=number))
+            return
+        record = self.record
+        joining = bool(record.invite_psk and not record.invite)
+        psk = (
+            Psk(generation=0, key=record.invite_psk)
+            if joining
+            else record.psks[self._dialling.turn(len(record.psks))]
+        )
+        resume = Intent.RESET if self.talk.lost else Intent.RESUME
+        cell = link.greet(
+            prologue=prologue(record.peer_onion),
+            static=KeyPair.from_secret(record.first_static or record.static_secret),
+            remote_static=record.peer_statics[0],
+            psk=psk,
+            intent=Intent.CONTACT if joining else resume,
+            onion=self.onion.public if joining else bytes(32),
+            random=self._around.random,
+        )
+        batch.do(do.SendCell(link=number, cell=cell))
+
+    def _accept(self, number: int, at_invite: bool, now: float, batch: Batch) -> None:
+        record = self.record
+        psks = tuple(record.psks)
+        if at_invite:
+            psks = (Psk(generation=0, key=record.invite_psk), *psks)
+        if not psks or (at_invite and not record.invite):
+            batch.do(do.CloseLink(link=number))
+            return
+        half_open = [link for link in self._links.values() if link.half_open]
+        if len(half_open) >= HALF_OPEN_PAIR:
+            self._close(half_open[0], now, batch)
+        self._links[number] = Link.accept(
+            number,
+            prologue=prologue(record.invite_onion if at_invite else self.onion.public),
+            static=KeyPair.from_secret(record.first_static if at_invite else record.static_secret),
+            psks=psks,
+            lost=self.talk.lost,
+            ratchet_key=KeyPair.generate(self._around.random),
+            random=self._around.random,
+            tick_ms=self._around.tick_ms,
+            now=now,
+        )
+
+    def _cell(self, number: int, cell: bytes, now: float, batch: Batch) -> None:
+        link = self._links.get(number)
+        if link is None:  # closed by us; what was on its way does not count
+            return
+        match link.receive(cell, random=self._around.random, now=now):
+            case Answer(cell=answer):
+                batch.do(do.SendCell(link=number, cell=answer))
+            case Established(answer=message_3):
+                self._established(link, message_3, now, batch)
+            case Arrived(cell_type=cell_type, body=body, first=first):
+                if first:
+                    self._completed(link, now, batch)
+                self._content(link, cell_type, body, now, batch)
+
+    def _established(self, link: Link, answer: bytes | None, now: float, batch: Batch) -> None:
+        record = self.record
+        if link.remote_static not in record.peer_statics:
+            raise IdentityMismatch("another key than this contact's")
+        secrets = link.secrets
+        first = link.intent is Intent.CONTACT
+        if secrets is None or first is not (link.used.key == record.invite_psk):
+            raise RemoteProtocolError("a first contact that is none")
+        fresh = Psk(generation=link.used.generation + 1, key=secrets.resume_psk)
+        kept = [] if first else record.psks
+        record.psks = sorted([fresh, *kept], key=lambda psk: -psk.generation)
+        record.psks[MAX_PSKS - 1 : -1] = []
+        if first:
+            self.talk.begin(link, now, batch)
+            if not link.dialled:
+                record.peer_onion = link.peer_onion
+        else:
+            self.talk.join(link)
+        self.talk.keep(batch)
+        if answer is not None:
+            batch.do(do.SendCell(link=link.number, cell=answer))
+        batch.do(do.BeginSending(link=link.number, key=link.take_sending_key()))
+
+    def _completed(self, link: Link, now: float, batch: Batch) -> None:
+        record = self.record
+        record.psks = [psk for psk in record.psks if psk.generation > link.used.generation]
+        if link.remote_static == record.peer_statics[0]:
+            del record.peer_statics[1:]
+        if not record.invite:
+            record.invite_psk = b""
+        record.last_seen = now
+        self._dialling.succeeded()
+        self._dialling.pause()
+        loser = self._active
+        if loser is None or wins(link, loser, SETTLE_SECONDS):
+            self._active = link
+            self.online_since = self.online_since or now
+            if link.intent is Intent.RESET:
+                self.talk.begin(link, now, batch)
+            self.talk.open(link, batch)
+        else:
+            loser = link
+        if loser is not None and loser.dialled:
+            self._close(loser, now, batch)
+        self.talk.keep(batch)
+        if self.talk.lost and self._active is not None:  # dialled before the loss was known
+            self._close(self._active, now, batch)
+
+    def _content(self, link: Link, cell_type: CellType, body: bytes, now: float, batch: Batch) -> None:
+        match cell_type:
+            case CellType.CLOSE:
+                self._close(link, now, batch)
+            case CellType.HAVE if link is self._active:
+                self.talk.peer_has(split_have(body), now, batch)
+            case CellType.ENVELOPE:
+                self.talk.receive(link, body, now, batch, active=link is self._active)
+
+    def _faulty(self, number: int, now: float, batch: Batch) -> None:
+        link = self._links.get(number)
+        if link is None:
+            return
+        self.talk.keep(batch)
+        self._close(link, now, batch)
+
+    def _close(self, link: Link, now: float, batch: Batch) -> None:
+        batch.do(do.CloseLink(link=link.number))
+        self._ended(link.number, now)
+
+    def _ended(self, number: int, now: float) -> None:
+        link = self._links.pop(number, None)
+        if link is None:
+            return
+        refused = link.dialled and link.state is LinkState.AWAIT_MESSAGE_2
+        was_active, link.state = link is self._active, LinkState.CLOSED
+        if was_active:
+            self._active, self.online_since = None, None
+            self.record.last_seen = now
+            self._dialling.lost(now)
+        elif link.dialled and self._active is None:
+            self._dialling.failed(now, refused=refused)
+        elif self._active is None and not self._links and self._dialling.due is None:
+            self.start(now)
+
+    # --- what is kept and told -----------------------------------------------------------------
+
+    def _tell(self, batch: Batch) -> None:
+        record = self.record
+        state = (
+            self.presence,
+            self.online_since,
+            record.name,
+            record.lifetime,
+            record.introduced,
+            self.talk.timeline.unread,
+            self.talk.timeline.newest,
+        )
+        if state != self._told:
+            self._told = state
+            batch.do(do.TellContact(contact=record))

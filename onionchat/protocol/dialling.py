@@ -1,0 +1,52 @@
+"""When a contact is dialled. docs/protocol.md, «Dialling».
+
+Laws: depends on liveness and time only, never on what the user does; waits double and are random, so that two
+sides do not keep meeting half-way and tor is not flooded.
+"""
+
+from __future__ import annotations
+
+from ..crypto import RandomSource
+from .constants import DIAL_FIRST_SECONDS, DIAL_MAX_SECONDS
+
+
+class Dialling:
+    """The next time to dial, with which of the pair's psks."""
+
+    def __init__(self, random: RandomSource) -> None:
+        self._random = random
+        self._failures = 0
+        self._refusals = 0
+        self.due: float | None = None
+
+    def start(self, now: float) -> None:
+        """Dial as soon as may be."""
+        self.due = now
+
+    def pause(self) -> None:
+        """A link is there or being made."""
+        self.due = None
+
+    def failed(self, now: float, *, refused: bool) -> None:
+        """Nobody answered, or (``refused``) the connection ended at message 1: then another psk is next."""
+        self._refusals += refused
+        self._failures += not refused or self._refusals > 1
+        self._wait(now)
+
+    def succeeded(self) -> None:
+        """A link was completed."""
+        self._failures = self._refusals = 0
+
+    def lost(self, now: float) -> None:
+        """A complete link ended."""
+        self._failures = 0
+        self._wait(now)
+
+    def turn(self, choices: int) -> int:
+        """Which of so many psks, newest first, to try."""
+        return self._refusals % choices
+
+    def _wait(self, now: float) -> None:
+        span = min(DIAL_MAX_SECONDS, DIAL_FIRST_SECONDS * 2.0 ** min(self._failures, 16))
+        share = int.from_bytes(self._random(4), "big") / 2**32
+        self.due = now + span * (0.5 + share / 2)

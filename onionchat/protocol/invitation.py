@@ -1,0 +1,153 @@
+"""An open invite of ours: who connects to its service, until one has used it. docs/protocol.md, «Invite».
+
+Laws: a stranger gets no byte of answer; connections are bounded and the oldest goes first; the first that
+proves the invite's secret makes the contact, and every other connection ends.
+"""
+
+from __future__ import annotations
+
+from ..crypto.handshake import invite_psk, prologue
+from ..crypto.keys import KeyPair
+from ..crypto.onion import OnionKey
+from ..errors import CryptoError, RemoteProtocolError
+from . import commands as do
+from . import events
+from .batch import Batch
+from .commands import Command, Key
+from .constants import DEFAULT_LIFETIME, HALF_OPEN_INVITE
+from .contact import Contact, Surroundings
+from .greeting import Intent
+from .invite import Invite
+from .link import Answer, Established, Link
+from .record import ContactRecord, InviteRecord, Psk, pack
+from .talk import Talk
+
+CONTACT_ID = 8
+
+
+class Invitation:
+    """The machine of one invite that nobody has used yet."""
+
+    def __init__(self, record: InviteRecord, around: Surroundings) -> None:
+        self.record = record
+        self.onion = OnionKey.from_seed(record.onion_seed)
+        self.contact: Contact | None = None
+        """Who used it; from then on the contact's machine takes the events of this service."""
+        self._static = KeyPair.from_secret(record.static_secret)
+        self._psk = Psk(generation=0, key=invite_psk(record.secret, self.onion.public))
+        self._around = around
+        self._links: dict[int, Link] = {}
+
+    @property
+    def invite(self) -> Invite:
+        """What to hand over."""
+        return Invite(
+            expires_hour=self.record.expires_hour,
+            onion=self.onion.public,
+            static=self._static.public,
+            secret=self.record.secret,
+        )
+
+    @property
+    def expires(self) -> float | None:
+        """When nobody may use it any more, in seconds since 1970."""
+        return self.record.expires_hour * 3600.0 or None
+
+    @property
+    def next_deadline(self) -> float | None:
+        """When `handle` wants `events.DeadlinePassed`."""
+        times = [link.deadline for link in self._links.values()]
+        return min((time for time in times if time is not None), default=None)
+
+    def handle(self, event: events.Event, now: float) -> tuple[Command, ...]:
+        """What ``event`` leads to; look at `contact` afterwards."""
+        batch = Batch()
+        match event:
+            case events.ConnectionAccepted(link=number):
+                self._accept(number, now, batch)
+            case events.CellReceived(link=number, cell=cell) if number in self._links:
+                try:
+                    self._cell(self._links[number], cell, now, batch)
+                except (RemoteProtocolError, CryptoError):
+                    self._close(number, batch)
+            case events.LinkEnded(link=number):
+                self._links.pop(number, None)
+            case events.DeadlinePassed():
+                for number, link in list(self._links.items()):
+                    if link.deadline is not None and link.deadline <= now:
+                        self._close(number, batch)
+            case _:
+                pass
+        return batch.commands()
+
+    def _accept(self, number: int, now: float, batch: Batch) -> None:
+        while len(self._links) >= HALF_OPEN_INVITE:
+            self._close(next(iter(self._links)), batch)
+        self._links[number] = Link.accept(
+            number,
+            prologue=prologue(self.onion.public),
+            static=self._static,
+            psks=(self._psk,),
+            lost=False,
+            ratchet_key=KeyPair.generate(self._around.random),
+            random=self._around.random,
+            tick_ms=self._around.tick_ms,
+            now=now,
+        )
+
+    def _cell(self, link: Link, cell: bytes, now: float, batch: Batch) -> None:
+        match link.receive(cell, random=self._around.random, now=now):
+            case Answer(cell=answer):
+                batch.do(do.SendCell(link=link.number, cell=answer))
+            case Established():
+                if link.intent is not Intent.CONTACT or not any(link.peer_onion):
+                    raise RemoteProtocolError("an invite that was dialled for something else")
+                self._used(link, now, batch)
+
+    def _used(self, link: Link, now: float, batch: Batch) -> None:
+        del self._links[link.number]
+        for number in list(self._links):
+            self._close(number, batch)
+        random = self._around.random
+        identifier = random(CONTACT_ID)
+        record = ContactRecord(
+            id=identifier,
+            identity=self.record.identity,
+            name=f"unnamed {identifier.hex()[:4]}",
+            created=now,
+            lifetime=DEFAULT_LIFETIME,
+            onion_seed=OnionKey.generate(random).seed(),
+            static_secret=KeyPair.generate(random).secret(),
+            first_static=self.record.static_secret,
+            peer_onion=link.peer_onion,
+            peer_statics=[link.remote_static],
+            invite=self.record.id,
+            invite_onion=self.onion.public,
+            invite_psk=self._psk.key,
+        )
+        self.record.contact = identifier
+        batch.put(Key(kind="invite", key=self.record.id), pack(self.record))
+        self.contact = Contact(record, Talk(record, random=random), self._around)
+        self.contact.adopt(link, now, batch)
+
+    def _close(self, number: int, batch: Batch) -> None:
+        del self._links[number]
+        batch.do(do.CloseLink(link=number))
+
+
+def join(invite: Invite, *, identity: bytes, name: str, now: float, around: Surroundings) -> Contact:
+    """The contact behind an invite that somebody gave us; store its record, then `Contact.start` it."""
+    random = around.random
+    record = ContactRecord(
+        id=random(CONTACT_ID),
+        identity=identity,
+        name=name,
+        created=now,
+        lifetime=DEFAULT_LIFETIME,
+        onion_seed=OnionKey.generate(random).seed(),
+        static_secret=KeyPair.generate(random).secret(),
+        peer_onion=invite.onion,
+        peer_statics=[invite.static],
+        invite_psk=invite_psk(invite.secret, invite.onion),
+    )
+    return Contact(record, Talk(record, random=random), around)

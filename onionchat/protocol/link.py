@@ -1,0 +1,304 @@
+"""One connection with one peer: handshake, then cells. docs/protocol.md, «Link».
+
+Laws: the state table below says everything that a link does; any error ends the link, and before the peer is
+authenticated it gets no byte that would tell it why. The link opens cells; it never builds the cells that
+follow the handshake (the metronome does).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, TypeVar
+
+from ..crypto import RandomSource
+from ..crypto.handshake import Handshake, LinkSecrets
+from ..crypto.keys import KeyPair
+from ..crypto.link import ReceivingCipher
+from ..crypto.ratchet import Ratchet
+from ..errors import LocalProtocolError, RemoteProtocolError
+from . import greeting
+from .cell import CellType, take_apart
+from .constants import (
+    CELL_SIZE,
+    HANDSHAKE_SECONDS,
+    MESSAGE_1_SECONDS,
+    SILENCE_SECONDS,
+    SILENCE_TICKS,
+)
+from .greeting import InitiatorGreeting, Intent, ResponderGreeting
+from .record import Psk
+
+T = TypeVar("T")
+
+
+class LinkState(Enum):
+    """Where a link stands."""
+
+    DIALLING = "dialling"
+    AWAIT_MESSAGE_1 = "awaiting message 1"
+    AWAIT_MESSAGE_2 = "awaiting message 2"
+    AWAIT_MESSAGE_3 = "awaiting message 3"
+    OPEN = "open"
+    """The handshake is done; no cell has proven yet that the peer knows it too."""
+    COMPLETE = "complete"
+    CLOSED = "closed"
+
+
+ON_CELL: Final = {
+    LinkState.AWAIT_MESSAGE_1: LinkState.AWAIT_MESSAGE_3,
+    LinkState.AWAIT_MESSAGE_2: LinkState.OPEN,
+    LinkState.AWAIT_MESSAGE_3: LinkState.OPEN,
+    LinkState.OPEN: LinkState.COMPLETE,
+    LinkState.COMPLETE: LinkState.COMPLETE,
+}
+"""What a valid cell does to a link; in any other state receiving one is our own bug."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A handshake message to send back."""
+
+    cell: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Established:
+    """The handshake is done. ``answer`` (message 3) leaves after everything was stored."""
+
+    answer: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """A cell's content."""
+
+    cell_type: CellType
+    body: bytes = field(repr=False)
+    first: bool
+
+
+Outcome = Answer | Established | Arrived
+
+
+class Link:
+    """The machine of one connection; made by `dial` or `accept`."""
+
+    def __init__(self, number: int, state: LinkState, tick_ms: int, now: float) -> None:
+        self.number = number
+        self.state = state
+        self.began = now
+        self.completed: float | None = None
+        self.dialled = state is LinkState.DIALLING
+        self.secrets: LinkSecrets | None = None
+        self.used = Psk(generation=0, key=b"")
+        """The psk with which the handshake was made."""
+        self.intent = Intent.RESUME
+        self.session: Ratchet | None = None
+        """A session that this handshake began; it counts once the link wins."""
+        self.remote_static = b""
+        self.initiator_static = b""
+        self.peer_onion = b""
+        self.laid = 0
+        """Cells that were laid for the metronome and not taken yet."""
+        self.finishing: list[bytes] = []
+        """Texts whose last part is in what was laid."""
+        self.session_number = 0
+        """Which of the contact's sessions the envelopes on this link belong to."""
+        self._tick_ms = tick_ms
+        self._peer_tick_ms = tick_ms
+        self._heard = now
+        self._onion = bytes(32)
+        self._lost = False
+        self._psks: tuple[Psk, ...] = ()
+        self._ratchet_key: KeyPair | None = None
+        self._handshake: Handshake | None = None
+        self._receiving: ReceivingCipher | None = None
+
+    @classmethod
+    def dial(cls, number: int, *, tick_ms: int, now: float) -> Link:
+        """A link that is being dialled; `greet` it once the connection stands."""
+        return cls(number, LinkState.DIALLING, tick_ms, now)
+
+    @classmethod
+    def accept(
+        cls,
+        number: int,
+        *,
+        prologue: bytes,
+        static: KeyPair,
+        psks: tuple[Psk, ...],
+        lost: bool,
+        ratchet_key: KeyPair,
+        random: RandomSource,
+        tick_ms: int,
+        now: float,
+    ) -> Link:
+        """A link that somebody opened to one of our services.
+
+        Args:
+            number: of the link.
+            prologue: the handshake's, with our onion's public key.
+            static: ours at this service.
+            psks: all that may be used here.
+            lost: we ask for a new session.
+            ratchet_key: ours, should a session begin.
+            random: source of the ephemeral key.
+            tick_ms: our schedule, told to the peer.
+            now: in seconds.
+        """
+        link = cls(number, LinkState.AWAIT_MESSAGE_1, tick_ms, now)
+        link._handshake = Handshake.responder(
+            prologue=prologue, static=static, psks=[psk.key for psk in psks], random=random
+        )
+        link._psks, link._lost, link._ratchet_key = psks, lost, ratchet_key
+        return link
+
+    def greet(
+        self,
+        *,
+        prologue: bytes,
+        static: KeyPair,
+        remote_static: bytes,
+        psk: Psk,
+        intent: Intent,
+        onion: bytes,
+        random: RandomSource,
+    ) -> bytes:
+        """Message 1, now that the connection stands."""
+        if self.state is not LinkState.DIALLING:
+            raise LocalProtocolError(f"a link that is {self.state.value} cannot greet")
+        self._handshake = Handshake.initiator(
+            prologue=prologue, static=static, remote_static=remote_static, psk=psk.key, random=random
+        )
+        self.used, self.intent, self._onion = psk, intent, onion
+        self.initiator_static = static.public
+        self.state = LinkState.AWAIT_MESSAGE_2
+        return self._handshake.write(greeting.fill(None, 1))
+
+    @property
+    def alive(self) -> bool:
+        """Whether the handshake is done and the link not closed."""
+        return self.state in (LinkState.OPEN, LinkState.COMPLETE)
+
+    @property
+    def half_open(self) -> bool:
+        """Whether an unauthenticated peer holds it."""
+        return self.state in (LinkState.AWAIT_MESSAGE_1, LinkState.AWAIT_MESSAGE_3)
+
+    @property
+    def deadline(self) -> float | None:
+        """When the link ends unless something comes."""
+        match self.state:
+            case LinkState.AWAIT_MESSAGE_1:
+                return self.began + MESSAGE_1_SECONDS
+            case LinkState.AWAIT_MESSAGE_2 | LinkState.AWAIT_MESSAGE_3:
+                return self.began + HANDSHAKE_SECONDS
+            case LinkState.OPEN | LinkState.COMPLETE:
+                return self._heard + SILENCE_SECONDS + SILENCE_TICKS * self._peer_tick_ms / 1000
+        return None
+
+    def receive(self, cell: bytes, *, random: RandomSource, now: float) -> Outcome:
+        """What a cell from the peer leads to.
+
+        Raises:
+            RemoteProtocolError, CryptoError: the link must end, without an answer.
+            LocalProtocolError: no cell may be fed in this state.
+        """
+        state = ON_CELL.get(self.state)
+        if state is None:
+            raise LocalProtocolError(f"a link that is {self.state.value} takes no cell")
+        if len(cell) != CELL_SIZE:
+            raise RemoteProtocolError("not a whole cell")
+        outcome: Outcome
+        match self.state:
+            case LinkState.AWAIT_MESSAGE_1:
+                outcome = self._answer(cell)
+            case LinkState.AWAIT_MESSAGE_2:
+                outcome = self._finish_dialled(cell, random, now)
+            case LinkState.AWAIT_MESSAGE_3:
+                outcome = self._finish_accepted(cell, now)
+            case _:
+                outcome = self._open(cell, now)
+        self.state = state
+        if self.state is not LinkState.AWAIT_MESSAGE_3:
+            self._heard = now
+        return outcome
+
+    def take_sending_key(self) -> bytes:
+        """The key for the metronome; the link forgets everything of it."""
+        if self.secrets is None:
+            raise LocalProtocolError("the sending key was taken, or there is none yet")
+        key, self.secrets = self.secrets.sending, None
+        return key
+
+    def _answer(self, cell: bytes) -> Answer:
+        handshake, key = self._hands()
+        if not greeting.is_empty(handshake.read(cell)):
+            raise RemoteProtocolError("a first message that carries something")
+        self.used = self._psks[handshake.psk_index]
+        ours = ResponderGreeting(ratchet=_given(key).public, tick_ms=self._tick_ms, reset=self._lost)
+        return Answer(cell=handshake.write(greeting.fill(ours, 2)))
+
+    def _finish_dialled(self, cell: bytes, random: RandomSource, now: float) -> Established:
+        handshake, _ = self._hands()
+        theirs = greeting.read(handshake.read(cell), ResponderGreeting)
+        if self.intent is Intent.RESUME and theirs.reset:
+            self.intent = Intent.RESET
+        ours = InitiatorGreeting(intent=self.intent, tick_ms=self._tick_ms, onion=self._onion)
+        answer = handshake.write(greeting.fill(ours, 3))
+        self._establish(handshake, theirs.tick_ms)
+        if self.intent is not Intent.RESUME:
+            session = _given(self.secrets).session
+            self.session = Ratchet.initiate(session, peer_ratchet=theirs.ratchet, random=random, now=int(now))
+        return Established(answer=answer)
+
+    def _finish_accepted(self, cell: bytes, now: float) -> Established:
+        handshake, key = self._hands()
+        theirs = greeting.read(handshake.read(cell), InitiatorGreeting)
+        self.intent, self.peer_onion = theirs.intent, theirs.onion
+        self.initiator_static = handshake.remote_static
+        self._establish(handshake, theirs.tick_ms)
+        if self.intent is not Intent.RESUME:
+            session = _given(self.secrets).session
+            self.session = Ratchet.respond(session, own_ratchet=_given(key), now=int(now))
+        return Established(answer=None)
+
+    def _establish(self, handshake: Handshake, peer_tick_ms: int) -> None:
+        self.remote_static = handshake.remote_static
+        self.secrets = handshake.secrets()
+        self._receiving = ReceivingCipher(self.secrets.receiving)
+        self._peer_tick_ms = peer_tick_ms
+        self._handshake, self._ratchet_key = None, None
+
+    def _open(self, cell: bytes, now: float) -> Arrived:
+        cell_type, body = take_apart(_given(self._receiving).open(cell))
+        first = self.completed is None
+        if first:
+            self.completed = now
+        return Arrived(cell_type=cell_type, body=body, first=first)
+
+    def _hands(self) -> tuple[Handshake, KeyPair | None]:
+        return _given(self._handshake), self._ratchet_key
+
+
+def wins(newer: Link, older: Link, settle_seconds: float) -> bool:
+    """Whether a link that was just completed replaces an older complete one.
+
+    Both sides come to the same answer: a newer link replaces an older one, unless the two were dialled by
+    different sides and completed within ``settle_seconds``; then the initiator with the smaller static key
+    keeps its own.
+    """
+    if newer.initiator_static == older.initiator_static or newer.dialled == older.dialled:
+        return True
+    if newer.completed is None or older.completed is None:
+        raise LocalProtocolError("only complete links are compared")
+    if abs(newer.completed - older.completed) > settle_seconds:
+        return True
+    return newer.initiator_static < older.initiator_static
+
+
+def _given(value: T | None) -> T:
+    if value is None:
+        raise LocalProtocolError("the link is not that far")
+    return value

@@ -1,0 +1,154 @@
+"""What is kept, as data: one struct per kind of record, and its name in the vault.
+
+Laws: a record is read back strictly (unknown fields are refused); reprs show no key and no text. Times are
+seconds since 1970. Nothing here reads or writes a vault.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeVar
+
+import msgspec
+
+OutgoingKind = Literal["text", "delete", "hello", "address"]
+
+
+class _Record(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(…)"
+
+
+class IdentityRecord(_Record, kw_only=True):
+    """A pseudonym: a local grouping, so it has no keys of its own."""
+
+    id: bytes
+    name: str
+    created: float
+
+
+class InviteRecord(_Record, kw_only=True):
+    """An open invite of ours, with the keys of its own onion service."""
+
+    id: bytes
+    identity: bytes
+    created: float
+    expires_hour: int
+    onion_seed: bytes
+    static_secret: bytes
+    secret: bytes
+    contact: bytes = b""
+    """Who used it; it stays until both sides hold the pair's own keys."""
+
+
+class Psk(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
+    """A pre-shared key for the next handshake; each handshake derives one of the next generation."""
+
+    generation: int
+    key: bytes
+
+    def __repr__(self) -> str:
+        return f"Psk(generation={self.generation}, …)"
+
+
+class ContactRecord(_Record, kw_only=True):
+    """A peer as one identity knows it, with the keys that exist for this pair alone."""
+
+    id: bytes
+    identity: bytes
+    name: str
+    created: float
+    lifetime: int
+    onion_seed: bytes
+    """Of our pair address."""
+    static_secret: bytes
+    """Ours for this pair."""
+    first_static: bytes = b""
+    """The secret behind our invite's static key, by which the peer knows us until it has our address."""
+    peer_onion: bytes = b""
+    peer_statics: list[bytes] = []
+    """Public keys that the peer may prove, newest first; the second only until the first was used."""
+    psks: list[Psk] = []
+    """Newest first."""
+    invite_psk: bytes = b""
+    """From the invite's secret: kept by who joins until the session is confirmed, by the inviter until
+    `introduced`."""
+    invite: bytes = b""
+    """The invite of ours that the peer used, until both sides hold the pair's keys."""
+    invite_onion: bytes = b""
+    """That invite's onion public key."""
+    introduced: bool = False
+    session_lost: bool = False
+    last_seen: float = 0.0
+    sequence: int = 0
+    """Of the next outgoing message."""
+
+
+class OutgoingRecord(_Record, kw_only=True):
+    """Something the peer must acknowledge. ``target`` is a message id, ``data`` a text in UTF-8."""
+
+    id: bytes
+    sequence: int
+    kind: OutgoingKind
+    written: float
+    lifetime: int = 0
+    target: bytes = b""
+    data: bytes = b""
+    until: float
+    """When we stop trying."""
+
+
+class MessageRecord(_Record, kw_only=True):
+    """A message that is still alive."""
+
+    id: bytes
+    mine: bool
+    text: str
+    written: float
+    stored: float
+    lifetime: int
+    delivered: bool = False
+    """Own ones: the peer stored it."""
+    clock: float | None = None
+    """When its life began to run: at delivery for ours, when first shown for theirs."""
+    until: float
+    """When it dies at the latest, seen or not."""
+    system: bool = False
+
+    @property
+    def expires(self) -> float | None:
+        """When it goes; None while its clock has not started."""
+        return None if self.clock is None else min(self.clock + self.lifetime, self.until)
+
+    @property
+    def deadline(self) -> float:
+        """When it dies, whatever happens."""
+        return self.until if self.clock is None else min(self.clock + self.lifetime, self.until)
+
+
+class SeenRecord(_Record, kw_only=True):
+    """A message id that must not be shown (again) until the sender cannot resend it."""
+
+    until: float
+
+
+class SessionRecord(_Record, kw_only=True):
+    """The ratchet's state, replaced at every step."""
+
+    ratchet: bytes
+
+
+R = TypeVar("R", bound=_Record)
+
+
+def pack(record: _Record) -> bytes:
+    """A record's bytes."""
+    return msgspec.msgpack.encode(record)
+
+
+def unpack(data: bytes, kind: type[R]) -> R:
+    """A record from its bytes.
+
+    Raises:
+        msgspec.DecodeError: the bytes are not such a record.
+    """
+    return msgspec.msgpack.decode(data, type=kind)

@@ -1,0 +1,353 @@
+"""What one contact and we say to each other: session, outbox, inbox, messages. docs/protocol.md, «Delivery».
+
+Laws: an envelope is opened on the session it was made for or not at all; what arrives is decoded whole before
+any of it acts; whatever the user asks goes through the outbox or the timeline, never to a link directly.
+"""
+
+from __future__ import annotations
+
+from ..crypto import RandomSource
+from ..crypto.keys import KeyPair
+from ..crypto.onion import OnionKey
+from ..crypto.ratchet import KemCiphertext, KemKey, Ratchet
+from ..errors import DecryptionError, LocalProtocolError, RemoteProtocolError
+from . import body, events
+from . import commands as do
+from .batch import Batch
+from .cell import CellType
+from .commands import Key
+from .constants import MAX_UNANSWERED, MESSAGE_ID, UNREAD_LIFE
+from .delivery import Inbox, Outbox, seen_until
+from .greeting import Intent
+from .link import Link
+from .record import ContactRecord, MessageRecord, OutgoingKind, OutgoingRecord, SessionRecord, pack
+from .timeline import Timeline, upper_bound
+
+SESSION_RENEWED = (
+    "The keys of this conversation were made anew, because one side had lost them. "
+    "If you did not expect that, check with your contact on another channel."
+)
+
+
+class Talk:
+    """Everything of a contact that does not depend on a link."""
+
+    def __init__(
+        self,
+        record: ContactRecord,
+        *,
+        random: RandomSource,
+        session: Ratchet | None = None,
+        timeline: Timeline | None = None,
+        outbox: Outbox | None = None,
+        inbox: Inbox | None = None,
+    ) -> None:
+        self.record = record
+        self.timeline = timeline or Timeline(record.id)
+        self.outbox = outbox or Outbox(record.id)
+        self.inbox = inbox or Inbox(record.id)
+        self._random = random
+        self._session = session
+        self._session_number = 0
+        self._rekey_said: tuple[type, int] | None = None
+        self._stepped = False
+        """The ratchet's state is newer than what is stored."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether a new session is needed."""
+        return self.record.session_lost or self._session is None
+
+    @property
+    def next_deadline(self) -> float | None:
+        """When something expires, in seconds since 1970."""
+        times = (self.timeline.next_deadline, self.outbox.next_deadline, self.inbox.next_deadline)
+        return min((time for time in times if time is not None), default=None)
+
+    def expire(self, now: float, batch: Batch) -> None:
+        """Erase what has had its time."""
+        self.timeline.expire(now, batch)
+        self.outbox.expire(now, batch)
+        self.inbox.expire(now, batch)
+
+    # --- sessions ------------------------------------------------------------------------------
+
+    def begin(self, link: Link, now: float, batch: Batch) -> None:
+        """The session that ``link``'s handshake made is the one from now on."""
+        if link.session is None:
+            raise LocalProtocolError("a link that began no session")
+        self._session, link.session = link.session, None
+        self._session_number += 1
+        self.record.session_lost = False
+        self._stepped = True
+        self.join(link)
+        if link.intent is Intent.RESET:
+            self._note(SESSION_RENEWED, now, batch)
+        if link.dialled:
+            self._queue("hello", now, batch)
+        elif self.record.invite and not any(item.kind == "address" for item in self.outbox):
+            onion = OnionKey.from_seed(self.record.onion_seed).public
+            static = KeyPair.from_secret(self.record.static_secret).public
+            self._queue("address", now, batch, data=onion + static)
+
+    def join(self, link: Link) -> None:
+        """Envelopes on ``link`` belong to the present session."""
+        link.session_number = self._session_number
+
+    def open(self, link: Link, batch: Batch) -> None:
+        """``link`` is the active one from now on: say what we have, wait for what the peer has."""
+        self.outbox.restart()
+        self.inbox.restart()
+        self._rekey_said = None
+        if self._session is not None and self._session.sent_in_chain >= MAX_UNANSWERED:
+            self.record.session_lost = True  # the peer could not skip so far: begin anew
+        self._lay(link, CellType.HAVE, self.inbox.have_list(), batch)
+
+    # --- what the user asks ----------------------------------------------------------------------
+
+    def asked(self, event: events.Event, now: float, batch: Batch) -> None:
+        """A request of the user."""
+        match event:
+            case events.TextWritten():
+                self._write(event, now, batch)
+            case events.DeletionAsked():
+                self._delete(event, now, batch)
+            case events.MessagesShown(messages=messages):
+                for message in messages:
+                    self.timeline.shown(message, now, batch)
+            case _:
+                raise LocalProtocolError(f"an event that no contact knows: {type(event).__name__}")
+
+    def _write(self, event: events.TextWritten, now: float, batch: Batch) -> None:
+        lifetime = event.lifetime or self.record.lifetime
+        until = upper_bound(now, lifetime)
+        message = MessageRecord(
+            id=event.id, mine=True, text=event.text, written=now, stored=now, lifetime=lifetime, until=until
+        )
+        self.timeline.add(message, batch)
+        self._queue(
+            "text", now, batch, item=event.id, data=event.text.encode(), lifetime=lifetime, until=until
+        )
+
+    def _delete(self, event: events.DeletionAsked, now: float, batch: Batch) -> None:
+        message = self.timeline.get(event.message)
+        if message is None:
+            return
+        may_be_there = message.delivered or self.outbox.ever_left(message.id)
+        self.outbox.remove(message.id, batch)
+        self.timeline.erase(message.id, "deleted", batch)
+        if event.both and not may_be_there:
+            batch.do(do.TellDeletionConfirmed(message=message.id))
+        elif event.both and message.mine:
+            self._queue("delete", now, batch, item=event.id, target=message.id, until=message.until)
+
+    # --- what comes in -----------------------------------------------------------------------------
+
+    def peer_has(self, ids: tuple[bytes, ...], now: float, batch: Batch) -> None:
+        """The peer's have-list: the same as so many acknowledgements; the rest leaves again."""
+        for item in ids:
+            self._acknowledged(item, now, batch)
+        self.outbox.resume()
+
+    def receive(self, link: Link, envelope: bytes, now: float, batch: Batch, *, active: bool) -> None:
+        """An envelope came in on ``link``.
+
+        Raises:
+            RemoteProtocolError: it is not one of this session (which is then lost), or says nonsense.
+        """
+        if link.session_number != self._session_number:  # made for a session that has ended; it comes again
+            return
+        session = self._session
+        if session is None:
+            raise RemoteProtocolError("an envelope of a session that is not held")
+        try:
+            opened = session.decrypt(envelope, random=self._random, now=int(now))
+        except DecryptionError:
+            self.record.session_lost = True
+            raise RemoteProtocolError("an envelope that does not belong to this session") from None
+        self._stepped = True
+        for part in body.unpack(opened):
+            self._part(part, session, now, batch, active=active)
+
+    def _part(self, part: body.Part, session: Ratchet, now: float, batch: Batch, *, active: bool) -> None:
+        match part:
+            case body.AckPart(ids=ids):
+                for item in ids:
+                    self._acknowledged(item, now, batch)
+            case body.KemKeyPart(epoch=epoch, key=key):
+                session.accept_rekey(KemKey(epoch=epoch, key=key), now=int(now))
+            case body.KemCiphertextPart(epoch=epoch, ciphertext=ciphertext):
+                session.accept_rekey(KemCiphertext(epoch=epoch, ciphertext=ciphertext), now=int(now))
+            case body.TextPart():
+                self._text(part, now, batch, active=active)
+            case body.DeletePart() | body.HelloPart() | body.AddressPart():
+                if not self.inbox.known(part.id):
+                    self._order(part, now, batch)
+                    self.inbox.see(part.id, seen_until(now, 0), batch)
+                self.inbox.acknowledge(part.id)
+
+    def _text(self, part: body.TextPart, now: float, batch: Batch, *, active: bool) -> None:
+        mine = self.timeline.get(part.id) is not None or self.outbox.get(part.id) is not None
+        if mine or self.inbox.known(part.id):
+            self.inbox.acknowledge(part.id)
+            return
+        whole = self.inbox.assemble(part) if active or len(part.data) == part.total else None
+        if whole is None:
+            return
+        try:
+            text = whole.decode()
+        except UnicodeDecodeError:
+            raise RemoteProtocolError("a text that is not UTF-8") from None
+        written = max(min(part.written, now), now - UNREAD_LIFE)
+        lifetime = min(part.lifetime, self.record.lifetime)
+        self.inbox.see(part.id, seen_until(now, part.lifetime), batch)
+        self.inbox.acknowledge(part.id)
+        self.timeline.add(
+            MessageRecord(
+                id=part.id,
+                mine=False,
+                text=text,
+                written=written,
+                stored=now,
+                lifetime=lifetime,
+                until=upper_bound(written, lifetime),
+            ),
+            batch,
+        )
+
+    def _order(
+        self, part: body.DeletePart | body.HelloPart | body.AddressPart, now: float, batch: Batch
+    ) -> None:
+        if isinstance(part, body.DeletePart):
+            target = self.timeline.get(part.target)
+            if target is not None and not target.mine:
+                self.timeline.erase(part.target, "deleted-by-peer", batch)
+            if target is None or not target.mine:
+                self.inbox.see(part.target, seen_until(now, UNREAD_LIFE), batch)
+        elif isinstance(part, body.AddressPart) and not self.record.invite:
+            self.record.peer_onion = part.onion
+            self.record.peer_statics = [part.static, *self.record.peer_statics][:2]
+            self.record.introduced = True
+            self.keep(batch)
+
+    def _acknowledged(self, item: bytes, now: float, batch: Batch) -> None:
+        found = self.outbox.remove(item, batch)
+        if found is None:
+            return
+        if found.kind == "text":
+            self.timeline.delivered(item, now, batch)
+        elif found.kind == "delete":
+            batch.do(do.TellDeletionConfirmed(message=found.target))
+        elif found.kind == "address":
+            self._introduced(batch)
+
+    def _introduced(self, batch: Batch) -> None:
+        record = self.record
+        batch.drop(Key(kind="invite", key=record.invite))
+        batch.do(do.RetireInvite(invite=record.invite))
+        record.introduced = True
+        record.invite = record.invite_onion = record.invite_psk = record.first_static = b""
+        self.keep(batch)
+
+    # --- what goes out -----------------------------------------------------------------------------
+
+    def lay(self, link: Link | None, now: float, batch: Batch) -> None:
+        """Lay the next envelope on ``link``, if its slot is free and there is anything to say."""
+        session = self._session
+        if link is None or link.laid or session is None or self.lost or not session.can_send:
+            return
+        if link.session_number != self._session_number or session.sent_in_chain >= MAX_UNANSWERED:
+            return
+        parts, finished = self._parts(session, now)
+        if not parts:
+            return
+        envelope = session.encrypt(body.pack(parts), random=self._random, now=int(now))
+        self._stepped = True
+        link.finishing = finished
+        self._lay(link, CellType.ENVELOPE, envelope, batch)
+
+    def left(self, link: Link, batch: Batch) -> None:
+        """What was laid on ``link`` was taken."""
+        link.laid = 0
+        for item in link.finishing:
+            self.timeline.left(item, batch)
+        link.finishing = []
+
+    def _parts(self, session: Ratchet, now: float) -> tuple[list[body.Part], list[bytes]]:
+        parts: list[body.Part] = []
+        room = body.ROOM
+        rekey = session.rekey_part(int(now))
+        part: body.KemKeyPart | body.KemCiphertextPart | None = None
+        if isinstance(rekey, KemKey):
+            part = body.KemKeyPart(epoch=rekey.epoch, key=rekey.key)
+        elif isinstance(rekey, KemCiphertext):
+            part = body.KemCiphertextPart(epoch=rekey.epoch, ciphertext=rekey.ciphertext)
+        said = None if part is None else (type(part), part.epoch)
+        if part is not None and said != self._rekey_said:  # once on each link: nothing is lost within one
+            parts.append(part)
+            room -= body.size(part)
+            self._rekey_said = said
+        if self.inbox.pending:
+            acks = body.AckPart(ids=self.inbox.take_acks())
+            parts.append(acks)
+            room -= body.size(acks)
+        items, finished = self.outbox.take(room, body.MAX_PARTS - len(parts))
+        return parts + items, finished
+
+    def _lay(self, link: Link, cell_type: CellType, content: bytes, batch: Batch) -> None:
+        link.laid += 1
+        batch.do(do.Lay(link=link.number, cell_type=cell_type, body=content))
+
+    def _queue(
+        self,
+        kind: OutgoingKind,
+        now: float,
+        batch: Batch,
+        *,
+        item: bytes = b"",
+        data: bytes = b"",
+        target: bytes = b"",
+        lifetime: int = 0,
+        until: float | None = None,
+    ) -> None:
+        self.outbox.add(
+            OutgoingRecord(
+                id=item or self._random(MESSAGE_ID),
+                sequence=self.record.sequence,
+                kind=kind,
+                written=now,
+                lifetime=lifetime,
+                target=target,
+                data=data,
+                until=upper_bound(now, 0) if until is None else until,
+            ),
+            batch,
+        )
+        self.record.sequence += 1
+        self.keep(batch)
+
+    def _note(self, text: str, now: float, batch: Batch) -> None:
+        lifetime = self.record.lifetime
+        note = MessageRecord(
+            id=self._random(MESSAGE_ID),
+            mine=False,
+            text=text,
+            written=now,
+            stored=now,
+            lifetime=lifetime,
+            clock=now,
+            until=upper_bound(now, lifetime),
+            system=True,
+        )
+        self.timeline.add(note, batch)
+
+    def flush(self, batch: Batch) -> None:
+        """Store the ratchet if it took a step; called once for each event, after everything else."""
+        if self._stepped and self._session is not None:
+            self._stepped = False
+            key = Key(kind="session", scope=self.record.id)
+            batch.put(key, pack(SessionRecord(ratchet=self._session.to_bytes())))
+
+    def keep(self, batch: Batch) -> None:
+        """Store the contact's record."""
+        batch.put(Key(kind="contact", key=self.record.id), pack(self.record))

@@ -1,0 +1,100 @@
+"""The messages of one conversation that are alive, and when each dies. docs/protocol.md, «Lifetimes».
+
+Laws: a message past its deadline is never handed out, also not right after loading; the sender's clock starts
+at delivery, the receiver's when the message was first shown; an upper bound from writing holds for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from .batch import Batch
+from .commands import Key, TellGone, TellMessage, Why
+from .constants import UNREAD_LIFE
+from .record import MessageRecord, pack
+
+
+def upper_bound(written: float, lifetime: int) -> float:
+    """When a message dies though nobody saw it, in seconds since 1970."""
+    return written + lifetime + UNREAD_LIFE
+
+
+class Timeline:
+    """Live messages in the order in which they were stored here."""
+
+    def __init__(self, contact: bytes, messages: Iterable[MessageRecord] = ()) -> None:
+        self._contact = contact
+        ordered = sorted(messages, key=lambda message: message.stored)
+        self._messages = {message.id: message for message in ordered}
+        self.sent: set[bytes] = set()
+        """Ours whose last part has left and that are not acknowledged yet."""
+
+    def __iter__(self) -> Iterator[MessageRecord]:
+        return iter(self._messages.values())
+
+    def get(self, message: bytes) -> MessageRecord | None:
+        """The message, if it is alive."""
+        return self._messages.get(message)
+
+    @property
+    def unread(self) -> int:
+        """Received messages that were not shown yet."""
+        return sum(not m.mine and not m.system and m.clock is None for m in self)
+
+    @property
+    def newest(self) -> float | None:
+        """When the last message was stored."""
+        return next((m.stored for m in reversed(self._messages.values())), None)
+
+    @property
+    def next_deadline(self) -> float | None:
+        """When the next message dies."""
+        return min((m.deadline for m in self), default=None)
+
+    def add(self, message: MessageRecord, batch: Batch) -> None:
+        """Keep a new message."""
+        self._messages[message.id] = message
+        self._put(message, batch, new=True)
+
+    def delivered(self, message: bytes, now: float, batch: Batch) -> None:
+        """The peer stored one of ours: its clock starts."""
+        found = self._messages.get(message)
+        self.sent.discard(message)
+        if found is not None and not found.delivered:
+            found.delivered, found.clock = True, now
+            self._put(found, batch)
+
+    def left(self, message: bytes, batch: Batch) -> None:
+        """The last part of one of ours has left."""
+        found = self._messages.get(message)
+        if found is not None and not found.delivered:
+            self.sent.add(message)
+            batch.do(TellMessage(message=found, sent=True, new=False))
+
+    def shown(self, message: bytes, now: float, batch: Batch) -> None:
+        """One of theirs was on a person's screen: its clock starts."""
+        found = self._messages.get(message)
+        if found is not None and not found.mine and found.clock is None:
+            found.clock = now
+            self._put(found, batch)
+
+    def expire(self, now: float, batch: Batch) -> None:
+        """Erase everything whose deadline has passed."""
+        for message in [m for m in self if m.deadline <= now]:
+            self.erase(message.id, "expired", batch)
+
+    def erase(self, message: bytes, why: Why, batch: Batch) -> bool:
+        """Erase a message; False if there is none."""
+        if self._messages.pop(message, None) is None:
+            return False
+        self.sent.discard(message)
+        batch.drop(self._key(message))
+        batch.do(TellGone(message=message, why=why))
+        return True
+
+    def _put(self, message: MessageRecord, batch: Batch, *, new: bool = False) -> None:
+        batch.put(self._key(message.id), pack(message))
+        batch.do(TellMessage(message=message, sent=message.id in self.sent, new=new))
+
+    def _key(self, message: bytes) -> Key:
+        return Key(kind="message", scope=self._contact, key=message)
