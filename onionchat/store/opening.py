@@ -1,0 +1,145 @@
+"""Making a vault and opening one.
+
+Laws: a vault is there or it is not: it is made beside its place and moved in whole. Nothing of an existing
+one is written before its lock on the rows is held and its header understood.
+
+In the folder are ``lock`` and ``sealed``; in that ``header``, ``rows``, ``keys``, ``table.0``, ``table.1``
+and ``root``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Final
+
+from ..crypto.passphrase import LOW_MEMORY_COST, SALT_SIZE, PassphraseCost, affordable_cost, unlocking_key
+from ..crypto.sealing import RandomSource
+from ..errors import StoreError
+from . import disk
+from .diskvault import DiskVault
+from .header import Header
+from .rows import Rows
+from .slot import FileSlot
+from .tree import KeyTree
+
+FLOOR: Final = LOW_MEMORY_COST.memory
+"""Bytes of memory that a try of a real vault's passphrase costs at least. Only tests go below."""
+
+_PLACE: Final = "sealed"
+_DRAFT: Final = "sealed.new"
+_HEADER: Final = "header"
+_ROWS: Final = "rows"
+_ROOT: Final = "root"
+_LARGEST_HEADER: Final = 4096
+
+
+def vault_exists(folder: Path) -> bool:
+    """Whether there is a vault in this folder, damaged or not."""
+    return (folder / _PLACE).exists()
+
+
+def create_vault(
+    folder: Path,
+    passphrase: str,
+    *,
+    random: RandomSource,
+    cost: PassphraseCost | None = None,
+    floor: int = FLOOR,
+) -> DiskVault:
+    """Make an empty vault and open it. The caller holds the folder's `VaultLock`.
+
+    Args:
+        folder: made (0700) if it is missing.
+        passphrase: any text but an empty one.
+        random: unpredictable bytes.
+        cost: of the passphrase; by default what the memory at hand allows, to be read from `DiskVault.cost`.
+        floor: bytes of memory below which the cost is refused.
+
+    Raises:
+        StoreError: there is one already, the passphrase is empty, or the cost is too low.
+        CryptoError: the memory for the passphrase cannot be had.
+        DiskFull: there is no vault then.
+    """
+    if vault_exists(folder):
+        raise StoreError("there is a vault in this folder already", hint="open it, or choose another folder")
+    if not passphrase:
+        raise StoreError("an empty passphrase protects nothing", hint="choose a passphrase")
+    disk.prepare_folder(folder)
+    header = Header(salt=random(SALT_SIZE), cost=cost or affordable_cost(_available_memory()))
+    header.require(floor)
+    key = unlocking_key(passphrase, header.salt, header.cost)
+    draft = folder / _DRAFT
+    with disk.own_words("make its files"):
+        if draft.exists():  # of a making that was cut short; nobody has kept anything in it
+            shutil.rmtree(draft)
+        draft.mkdir(mode=0o700)
+    _lay_out(draft, header, key, random)
+    with disk.own_words("make its files"):
+        draft.rename(folder / _PLACE)
+    disk.sync_folder(folder)
+    return _open(folder, header, key, random)
+
+
+def open_vault(folder: Path, passphrase: str, *, random: RandomSource, floor: int = FLOOR) -> DiskVault:
+    """Open a vault. The caller holds the folder's `VaultLock`.
+
+    Raises:
+        WrongPassphrase: the passphrase is not this vault's.
+        VaultCorrupt: a file is missing, truncated or damaged.
+        VaultTooNew: a later version wrote it; nothing was touched.
+        VaultInUse: another process has it open.
+        StoreError: there is none, its passphrase costs less than ``floor``, or the disk fails.
+        CryptoError: the memory for the passphrase cannot be had.
+    """
+    if not vault_exists(folder):
+        raise StoreError("there is no vault in this folder", hint="create one, or name the right folder")
+    disk.prepare_folder(folder)
+    descriptor = disk.open_file(folder / _PLACE / _HEADER)
+    try:
+        header = Header.decode(disk.read_at(descriptor, _LARGEST_HEADER, 0))
+    finally:
+        os.close(descriptor)
+    header.require(floor)
+    return _open(folder, header, unlocking_key(passphrase, header.salt, header.cost), random)
+
+
+def _lay_out(place: Path, header: Header, key: bytes, random: RandomSource) -> None:
+    descriptor = disk.create_file(place / _HEADER)
+    try:
+        disk.write_at(descriptor, header.encode(), 0)
+        disk.sync(descriptor)
+    finally:
+        os.close(descriptor)
+    Rows.create(place / _ROWS).close()
+    root = FileSlot(place / _ROOT)
+    KeyTree.create(place, root, key, ad=header.encode(), random=random).close()
+    disk.sync_folder(place)
+
+
+def _open(folder: Path, header: Header, key: bytes, random: RandomSource) -> DiskVault:
+    place = folder / _PLACE
+    rows = Rows.open(place / _ROWS)
+    try:
+        root = FileSlot(place / _ROOT)
+        tree = KeyTree.open(place, root, key, ad=header.encode(), random=random)
+        try:
+            return DiskVault(tree, rows, cost=header.cost, random=random)
+        except BaseException:
+            tree.close()
+            raise
+    except BaseException:
+        rows.close()
+        raise
+
+
+def _available_memory() -> int:
+    """Bytes that programs can still be given; what Linux says, elsewhere all that the machine has."""
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

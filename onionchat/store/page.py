@@ -1,0 +1,55 @@
+"""A page of the key tree: message keys by place, with the tags that they are found by.
+
+Laws: the tags stand here and not beside the sealed values, so that what a deleted row leaves on the disk says
+nothing about whose it was, once the page's key is gone. A place without a tag is free.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..crypto.sealing import KEY_SIZE, OVERHEAD
+from .record import TAG_SIZE, Tags
+
+PAGE_SIZE: Final = 4096
+"""Bytes of a sealed page on the disk."""
+
+_ENTRY: Final = struct.Struct(f"{KEY_SIZE}s{TAG_SIZE}s{TAG_SIZE}s")
+_TAGS: Final = struct.Struct(f"{KEY_SIZE}x{TAG_SIZE}s{TAG_SIZE}s")
+SLOTS_PER_PAGE: Final = (PAGE_SIZE - OVERHEAD) // _ENTRY.size
+PLAIN_SIZE: Final = SLOTS_PER_PAGE * _ENTRY.size
+_FREE: Final = bytes(TAG_SIZE)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the tree holds of one value: its message key and its name's tags."""
+
+    key: bytes = field(repr=False)
+    tags: Tags
+
+
+def put_entry(page: bytearray, place: int, entry: Entry) -> None:
+    """Fill a place of an open page."""
+    _ENTRY.pack_into(page, place * _ENTRY.size, entry.key, *entry.tags)
+
+
+def clear_entry(page: bytearray, place: int) -> None:
+    """Free a place of an open page."""
+    at = place * _ENTRY.size
+    page[at : at + _ENTRY.size] = bytes(_ENTRY.size)
+
+
+def key_at(page: bytearray, place: int) -> bytes:
+    """The message key of a place that is taken."""
+    at = place * _ENTRY.size
+    return bytes(page[at : at + KEY_SIZE])
+
+
+def tags_in(page: bytearray) -> Iterator[Tags | None]:
+    """The tags at each place of an open page; ``None`` where it is free."""
+    for name_tag, scope_tag in _TAGS.iter_unpack(page):
+        yield None if name_tag == _FREE else Tags(name_tag, scope_tag)

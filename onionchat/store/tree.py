@@ -1,0 +1,219 @@
+"""The key tree: root → page keys → pages of message keys. Who loses the root has lost every value under it.
+
+Laws: nothing is written over that the current root still needs; the root slot's write is the only commit
+point; every commit has a new root key and new keys for the pages it touches, so that what it dropped cannot
+be reached again. Files: ``keys`` (pages), ``table.0`` and ``table.1`` (page keys, sealed under the root key,
+used in turn), and the root slot.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final, Self
+
+from ..crypto.sealing import KEY_SIZE, OVERHEAD, RandomSource, seal, unseal
+from ..errors import DecryptionError, VaultCorrupt, WrongPassphrase
+from . import disk
+from .page import PAGE_SIZE, PLAIN_SIZE, SLOTS_PER_PAGE, Entry, clear_entry, key_at, put_entry, tags_in
+from .record import Tags
+from .slot import ErasableSlot
+
+_KEYS: Final = "keys"
+_TABLES: Final = ("table.0", "table.1")
+_PAGE_AD: Final = b"onionchat/1 page of keys"
+_TABLE_AD: Final = b"onionchat/1 table of pages"
+_ROOT_AD: Final = b"onionchat/1 root of keys"
+
+_ROOT: Final = struct.Struct(f">{KEY_SIZE}sBI")
+"""Root key, which table holds, pages in it."""
+
+_PAGE: Final = struct.Struct(f">I{KEY_SIZE}s")
+"""A table's line: where the page stands in ``keys``, and its key."""
+
+_STEP: Final = 32
+"""Pages by which the files grow at once."""
+
+
+class KeyTree:
+    """The open tree. All its keys are in memory, in buffers that are wiped when they are done with."""
+
+    def __init__(
+        self, folder: Path, root: ErasableSlot, unlocking_key: bytes, ad: bytes, random: RandomSource
+    ) -> None:
+        self._folder = folder
+        self._root = root
+        self._unlocking_key = bytearray(unlocking_key)
+        self._root_ad = _ROOT_AD + ad
+        self._random = random
+        self._keys = -1
+        self._tables = [-1, -1]
+        self._table = bytearray()
+        self._side = 0
+        self._pages: list[bytearray] = []
+        self._capacity = 0
+        # Places in `keys` that the current table does not use; taken from the end.
+        self._spare: list[int] = []
+
+    @classmethod
+    def create(
+        cls, folder: Path, root: ErasableSlot, unlocking_key: bytes, *, ad: bytes, random: RandomSource
+    ) -> Self:
+        """Make an empty tree in a folder that has none, its root bound to ``ad``."""
+        tree = cls(folder, root, unlocking_key, ad, random)
+        try:
+            tree._keys = disk.create_file(folder / _KEYS)
+            for side, name in enumerate(_TABLES):
+                tree._tables[side] = disk.create_file(folder / name)
+            tree._reserve(1)
+            root.create(tree._write_table(bytearray(), 0))
+        except BaseException:
+            tree.close()
+            raise
+        return tree
+
+    @classmethod
+    def open(
+        cls, folder: Path, root: ErasableSlot, unlocking_key: bytes, *, ad: bytes, random: RandomSource
+    ) -> Self:
+        """Open the tree; the root slot erases first what a crash left in it.
+
+        Raises:
+            WrongPassphrase: the root is whole and this key does not open it.
+            VaultCorrupt: anything else does not open.
+        """
+        tree = cls(folder, root, unlocking_key, ad, random)
+        try:
+            tree._load(root.read())
+        except BaseException:
+            tree.close()
+            raise
+        return tree
+
+    @property
+    def page_count(self) -> int:
+        """Pages in use; each has `SLOTS_PER_PAGE` slots."""
+        return len(self._pages)
+
+    def tags(self) -> Iterable[Iterable[Tags | None]]:
+        """Page by page, the tags at each place."""
+        return map(tags_in, self._pages)
+
+    def key(self, slot: int) -> bytes:
+        """The message key of a slot that is taken."""
+        page, place = divmod(slot, SLOTS_PER_PAGE)
+        return key_at(self._pages[page], place)
+
+    def commit(self, entries: Mapping[int, Entry], freed: Iterable[int]) -> None:
+        """Fill and free slots at once; on return it is on the disk, and what was freed is erased.
+
+        A slot past the last page makes a new page; new pages come without a gap.
+
+        Raises:
+            DiskFull: nothing happened.
+            StoreError: this tree does not know any more what the disk holds; it must be opened again.
+        """
+        drafts = self._draft(entries, freed)
+        pages = max(len(self._pages), *(page + 1 for page in drafts))
+        self._reserve(pages)
+        places = self._spare[-len(drafts) :]
+        table = self._table + bytes(_PAGE.size * (pages - len(self._pages)))
+        for place, (page, draft) in zip(places, drafts.items(), strict=True):
+            page_key = self._random(KEY_SIZE)
+            sealed = seal(page_key, bytes(draft), ad=_PAGE_AD, random=self._random)
+            disk.write_at(self._keys, sealed.ljust(PAGE_SIZE, b"\0"), place * PAGE_SIZE)
+            _PAGE.pack_into(table, page * _PAGE.size, place, page_key)
+        disk.sync(self._keys)
+        self._root.write(self._write_table(table, 1 - self._side))
+        self._adopt(drafts, table, places)
+
+    def close(self) -> None:
+        """Wipe all keys and close the files."""
+        for secret in (*self._pages, self._table, self._unlocking_key):
+            _wipe(secret)
+        for descriptor in (self._keys, *self._tables):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._keys, self._tables = -1, [-1, -1]
+        self._root.close()
+
+    def _draft(self, entries: Mapping[int, Entry], freed: Iterable[int]) -> dict[int, bytearray]:
+        """Copies of the pages that change, in their order, with the change made."""
+        changes: defaultdict[int, list[tuple[int, Entry | None]]] = defaultdict(list)
+        for slot in freed:
+            changes[slot // SLOTS_PER_PAGE].append((slot % SLOTS_PER_PAGE, None))
+        for slot, entry in entries.items():
+            changes[slot // SLOTS_PER_PAGE].append((slot % SLOTS_PER_PAGE, entry))
+        drafts = {}
+        for page in sorted(changes):
+            draft = bytearray(self._pages[page] if page < len(self._pages) else PLAIN_SIZE)
+            for place, change in changes[page]:
+                if change is None:
+                    clear_entry(draft, place)
+                else:
+                    put_entry(draft, place, change)
+            drafts[page] = draft
+        return drafts
+
+    def _reserve(self, pages: int) -> None:
+        """Set room aside for twice the pages, so that erasing, which writes anew, works on a full disk."""
+        if 2 * pages <= self._capacity:
+            return
+        capacity = 2 * (pages + _STEP)
+        for table in self._tables:  # before the pages: at the next opening the pages' room speaks for both
+            disk.reserve(table, OVERHEAD + (pages + _STEP) * _PAGE.size)
+        disk.reserve(self._keys, capacity * PAGE_SIZE)
+        self._spare[:0] = range(capacity - 1, self._capacity - 1, -1)
+        self._capacity = capacity
+
+    def _write_table(self, table: bytearray, side: int) -> bytes:
+        """Write a table under a new root key, synced; give the sealed root that makes it the current one."""
+        root_key = self._random(KEY_SIZE)
+        sealed = seal(root_key, bytes(table), ad=_TABLE_AD, random=self._random)
+        disk.write_at(self._tables[side], sealed, 0)
+        disk.sync(self._tables[side])
+        root = _ROOT.pack(root_key, side, len(table) // _PAGE.size)
+        return seal(bytes(self._unlocking_key), root, ad=self._root_ad, random=self._random)
+
+    def _adopt(self, drafts: dict[int, bytearray], table: bytearray, places: list[int]) -> None:
+        """Let memory follow the disk after the commit point."""
+        del self._spare[-len(places) :]
+        for page, draft in drafts.items():
+            if page == len(self._pages):
+                self._pages.append(draft)
+                continue
+            place, _ = _PAGE.unpack_from(self._table, page * _PAGE.size)
+            self._spare.append(place)
+            _wipe(self._pages[page])
+            self._pages[page] = draft
+        _wipe(self._table)
+        self._table = table
+        self._side = 1 - self._side
+
+    def _load(self, sealed_root: bytes) -> None:
+        try:
+            root = unseal(bytes(self._unlocking_key), sealed_root, ad=self._root_ad)
+        except DecryptionError:
+            raise WrongPassphrase from None
+        root_key, self._side, pages = _ROOT.unpack(root)
+        self._keys = disk.open_file(self._folder / _KEYS)
+        for side, name in enumerate(_TABLES):
+            self._tables[side] = disk.open_file(self._folder / name)
+        sealed_table = disk.read_at(self._tables[self._side], OVERHEAD + pages * _PAGE.size, 0)
+        try:
+            self._table = bytearray(unseal(root_key, sealed_table, ad=_TABLE_AD))
+            for place, page_key in _PAGE.iter_unpack(self._table):
+                sealed = disk.read_at(self._keys, OVERHEAD + PLAIN_SIZE, place * PAGE_SIZE)
+                self._pages.append(bytearray(unseal(page_key, sealed, ad=_PAGE_AD)))
+        except DecryptionError:
+            raise VaultCorrupt("the vault's keys are damaged") from None
+        self._capacity = disk.size_of(self._keys) // PAGE_SIZE
+        used = {place for place, _ in _PAGE.iter_unpack(self._table)}
+        self._spare = [place for place in range(self._capacity - 1, -1, -1) if place not in used]
+
+
+def _wipe(secret: bytearray) -> None:
+    secret[:] = bytes(len(secret))
