@@ -146,10 +146,15 @@ def refuse_before_command(context: click.Context) -> None:
     Raises:
         UsageError: one was given before the command's name.
     """
-    for name in EngineOptions.__dataclass_fields__:
-        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+    for option in context.command.params:
+        chosen = context.get_parameter_source(option.name or "")
+        if (
+            option.name in EngineOptions.__dataclass_fields__
+            and chosen is click.core.ParameterSource.COMMANDLINE
+        ):
             raise click.UsageError(
-                f"this option belongs after «{context.invoked_subcommand}»: {name}", context
+                f"{option.opts[0]} says how an engine is to run; give it to «serve», or without a command",
+                context,
             )
 
 
