@@ -1,8 +1,8 @@
 """The link handshake: docs/protocol.md, «Link handshake».
 
-Laws: each message is exactly one cell; a handshake that met an error is over; what it leaves is handed out once
-it is complete, and nothing before. Who the peer may be is for the caller to decide: this module only says which
-static key was proven.
+Laws: each message is exactly one cell; a handshake that met an error is over; what it leaves is handed out
+once it is complete, and nothing before. Who the peer may be is for the caller to decide: this module says
+which static key was proven.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ INVITE_SECRET_SIZE: Final = 16
 class SessionSeed(Secret):
     """What a session's ratchet starts from; 32 bytes each.
 
-    ``root`` is SK, ``header_initiator`` HK_a and ``header_next_responder`` NHK_b of docs/protocol.md, «Ratchet».
-    The static keys are the public ones with which the handshake was made.
+    In docs/protocol.md, «Ratchet», ``root`` is SK, ``header_initiator`` HK_a, ``header_next_responder``
+    NHK_b. The static keys are the public ones with which the handshake was made.
     """
 
     root: bytes
@@ -53,7 +53,7 @@ class SessionSeed(Secret):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class LinkSecrets(Secret):
-    """What a handshake leaves: our sending and receiving key, the session, the next link's psk; 32 bytes each."""
+    """What a handshake leaves: our sending and receiving key, the session, and the next link's psk."""
 
     sending: bytes
     receiving: bytes

@@ -1,4 +1,4 @@
-"""The Noise framework's handshakes, revision 34, with the hybrid-forward-secrecy extension (``e1``, ``ekem1``).
+"""The Noise framework's handshakes, revision 34, with the hybrid extension (``e1``, ``ekem1``).
 
 Laws: knows no sizes, no padding and no label of ours, so that the published vectors of other patterns run
 through exactly this code. Messages are written and read in the pattern's order. Section numbers are those of
