@@ -20,6 +20,8 @@ from .options import EngineOptions
 START_SECONDS: Final = 10.0
 END_SECONDS: Final = 20.0
 """More than the launcher takes to end an engine that does not want to."""
+VOICE_BYTES: Final = 64 * 1024
+"""As much of what an engine prints at its start is looked at."""
 _POLL_SECONDS: Final = 0.02
 
 
@@ -108,14 +110,14 @@ def _wait(process: subprocess.Popen[bytes], socket: Path, voice: int) -> None:
 
 
 def _last_words(voice: int, status: int) -> ControlError:
-    """The error that the engine printed before it ended."""
-    said = {"error": "the engine ended while it started", "hint": "see why with: onionchat serve"}
+    """The error that the engine, or else its launcher, printed before it ended."""
+    said = {"hint": "see more with: onionchat serve"}
     with suppress(OSError):
-        text = os.pread(voice, 64 * 1024, 0).decode(errors="replace")
+        text = os.pread(voice, VOICE_BYTES, 0).decode(errors="replace")
         for line in text.splitlines():
             kind, _, rest = line.partition(": ")
-            if kind in said and rest:
-                said[kind] = rest
+            said[kind] = rest
+    message = said.get("error") or said.get("onionchat") or "the engine ended while it started"
     return ControlError(
-        "engine-start", said["error"], hint=said["hint"], exit_code=status if 0 < status < 126 else 1
+        "engine-start", message, hint=said["hint"], exit_code=status if 0 < status < 126 else 1
     )
