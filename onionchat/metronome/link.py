@@ -5,7 +5,7 @@ again: what is laid later leaves a slot later. Building takes the same steps wha
 plaintext was laid out before, the cover's among them.
 
 The grid: slot k of a link begins at ``base + k * tick``, and its cell is due a random 0 to 20 ms after
-that, drawn anew for each. A cell leaves within its slot. A slot that went by (the machine slept, or was
+that, anew for each. A cell leaves within its slot. A slot that went by (the machine slept, or was
 overloaded) is lost and never made up: the cell that was ready waits for the next slot that begins. So two
 cells never share a slot, and lateness never adds up.
 """
@@ -14,15 +14,17 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from hashlib import blake2b
 from typing import Final
 
-from ..crypto import RandomSource
 from ..crypto.link import SendingCipher
 from ..protocol.cell import CellType, lay_out
 from .channel import QUEUE_LIMIT
 
 MAX_DELAY: Final = 0.020
 """Seconds. The upper bound of the random delay of each cell."""
+
+SEED_SIZE: Final = 32
 
 _COVER: Final = lay_out(CellType.COVER)
 _CLOSE: Final = lay_out(CellType.CLOSE)
@@ -37,7 +39,8 @@ class SendingLink:
         now: the moment on the clock; the first slot begins at a random moment within one tick from it.
             Random, so that links that begin together do not send together, and so that the first gap
             says nothing about what the engine did before it handed the link over.
-        random: randomness for phase and delays; drawn equally often whatever is sent.
+        seed: 32 random bytes. Phase and delays follow from it and the slot's number alone, so nothing
+            that happens on this link or another can shift them.
     """
 
     __slots__ = (
@@ -45,7 +48,7 @@ class SendingLink:
         "_cipher",
         "_finishing",
         "_queue",
-        "_random",
+        "_seed",
         "_slot",
         "_tick",
         "cell",
@@ -53,11 +56,11 @@ class SendingLink:
         "plain",
     )
 
-    def __init__(self, *, key: bytes, tick: float, now: float, random: RandomSource) -> None:
+    def __init__(self, *, key: bytes, tick: float, now: float, seed: bytes) -> None:
         self._cipher = SendingCipher(key)
         self._tick = tick
-        self._base = now + _fraction(random) * tick
-        self._random = random
+        self._seed = seed
+        self._base = now + self._fraction(b"phase") * tick
         self._queue: deque[bytes] = deque(maxlen=QUEUE_LIMIT)
         self._finishing = False
         self._enter(0)
@@ -112,13 +115,12 @@ class SendingLink:
 
     def _enter(self, slot: int) -> None:
         self._slot = slot
-        self.due = self._base + slot * self._tick + _fraction(self._random) * MAX_DELAY
+        self.due = self._base + slot * self._tick + self._fraction(slot.to_bytes(8, "big")) * MAX_DELAY
 
     def _build(self) -> None:
         self.plain = self._queue.popleft() if self._queue else _COVER
         self.cell = self._cipher.seal(self.plain)
 
-
-def _fraction(random: RandomSource) -> float:
-    """A number from 0 (included) to 1 (excluded)."""
-    return int.from_bytes(random(4), "big") / 2**32
+    def _fraction(self, of: bytes) -> float:
+        """A number from 0 (included) to 1 (excluded)."""
+        return int.from_bytes(blake2b(of, key=self._seed, digest_size=4).digest(), "big") / 2**32

@@ -16,7 +16,7 @@ from ..crypto import RandomSource
 from ..errors import ConnectionLost, LocalProtocolError
 from ..protocol.cell import lay_out
 from .channel import Begin, Drop, Ended, Finish, Lay, Left, Reason, ToEngine, ToMetronome
-from .link import SendingLink
+from .link import SEED_SIZE, SendingLink
 from .numbers import UsedNumbers
 
 QUIET: Final = 0.001
@@ -81,7 +81,7 @@ class Metronome:
 
     Args:
         edge: clock, waiting, and the channel to the engine.
-        random: draws phases and delays; asked at moments that the schedule alone decides.
+        random: gives each new link the seed of its phase and delays, and is asked for nothing else.
     """
 
     def __init__(self, *, edge: Edge, random: RandomSource) -> None:
@@ -180,7 +180,9 @@ class Metronome:
             outlet.abort()
             self._edge.report(Ended(link=message.link, reason=Reason.REFUSED))
             return
-        link = SendingLink(key=message.key, tick=message.tick, now=self._edge.clock(), random=self._random)
+        link = SendingLink(
+            key=message.key, tick=message.tick, now=self._edge.clock(), seed=self._random(SEED_SIZE)
+        )
         self._links[message.link] = link, outlet
         heapq.heappush(self._deadlines, (link.due, message.link))
 

@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onionchat.crypto.link import ReceivingCipher
+from onionchat.errors import LocalProtocolError
+from onionchat.metronome import QUEUE_LIMIT, Begin, Drop, Ended, Finish, Lay, Reason, ToMetronome
+from onionchat.metronome.link import MAX_DELAY
+from onionchat.metronome.loop import MAX_LINKS, QUIET, Arrival, Metronome
+from onionchat.protocol.cell import CellType, take_apart
+
+from .simulation import KEY, Run, SimulatedEdge, SimulatedOutlet, play
+
+
+def have(number: int, *, link: int = 0) -> Lay:
+    return Lay(link=link, cell_type=CellType.HAVE, body=number.to_bytes(16, "big"))
+
+
+def opened(outlet: SimulatedOutlet) -> list[tuple[CellType, bytes]]:
+    cipher = ReceivingCipher(KEY)
+    return [take_apart(cipher.open(cell)) for _, cell in outlet.sent]
+
+
+def blocked(cell: bytes) -> int:
+    raise BlockingIOError
+
+
+def reset(cell: bytes) -> int:
+    raise ConnectionResetError
+
+
+def test_an_idle_link_sends_one_cover_cell_in_each_slot() -> None:
+    run = play()
+    assert {cell_type for cell_type, _ in opened(run.outlets[0])} == {CellType.COVER}
+    assert len(run.outlets[0].sent) in {19, 20}
+    for report, (moment, _) in zip(run.edge.left, run.outlets[0].sent, strict=True):
+        assert report.scheduled == report.sent == moment
+
+
+def test_deadlines_do_not_drift() -> None:
+    first, *rest = (moment for moment, _ in play(end=5000.0).outlets[0].sent)
+    for slot, moment in enumerate(rest, start=1):
+        assert abs(moment - first - slot) <= MAX_DELAY
+
+
+def test_late_wakings_do_not_add_up() -> None:
+    run = play(end=3000.0, oversleep=lambda until: until + 0.3)
+    grid = [report.scheduled for report in run.edge.left]
+    assert len(grid) > 2990
+    assert all(abs(moment - grid[0] - slot) <= MAX_DELAY for slot, moment in enumerate(grid))
+
+
+def test_what_is_laid_leaves_in_order_among_the_slots() -> None:
+    run = play([(3.0, have(1)), (3.1, have(2)), (3.2, have(3))])
+    cells = opened(run.outlets[0])
+    real = [at for at, (cell_type, _) in enumerate(cells) if cell_type is CellType.HAVE]
+    assert [cells[at][1] for at in real] == [number.to_bytes(16, "big") for number in (1, 2, 3)]
+    assert real == list(range(real[0], real[0] + 3))
+    assert [report.real for report in run.edge.left] == [at in real for at in range(len(cells))]
+
+
+def test_the_ready_cell_is_never_rebuilt() -> None:
+    idle = play()
+    moment = idle.outlets[0].sent[4][0] - 0.1
+    busy = play([(moment, have(1))])
+    assert busy.outlets[0].sent[:5] == idle.outlets[0].sent[:5]
+    assert opened(busy.outlets[0])[5][0] is CellType.HAVE
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 20), st.integers(0, 2), st.integers(0, 2**64)),
+        max_size=60,
+    )
+)
+def test_the_wire_is_the_same_whatever_the_engine_lays(actions: list[tuple[float, int, int]]) -> None:
+    waiting, accepted = [0.0] * 3, list[tuple[float, ToMetronome]]()
+    for moment, link, number in sorted(actions):
+        if moment >= waiting[link]:  # as an engine does that lays one cell a tick
+            waiting[link] = moment + 1.05
+            accepted.append((moment, have(number, link=link)))
+    assert play(accepted, links=3).trace == play(links=3).trace
+
+
+def test_a_slot_that_went_by_is_lost_and_nothing_is_made_up() -> None:
+    naps = iter([0.0, 0.0, 5.3] + [0.0] * 30)
+    steady = [moment for moment, _ in play().outlets[0].sent]
+    run = play(oversleep=lambda until: until + next(naps))
+    assert [moment for moment, _ in run.outlets[0].sent] == steady[:2] + steady[8:]
+    opened(run.outlets[0])
+
+
+def test_a_late_cell_still_leaves_within_its_slot() -> None:
+    naps = iter([0.0, 0.9] + [0.0] * 30)
+    steady = [moment for moment, _ in play().outlets[0].sent]
+    run = play(oversleep=lambda until: until + next(naps))
+    assert [moment for moment, _ in run.outlets[0].sent] == [steady[0], steady[1] + 0.9, *steady[2:]]
+
+
+@pytest.mark.parametrize(
+    ("takes", "reason"),
+    [
+        (blocked, Reason.BLOCKED),
+        (lambda cell: len(cell) - 1, Reason.BLOCKED),
+        (lambda _: 0, Reason.BLOCKED),
+        (reset, Reason.LOST),
+    ],
+)
+def test_a_failed_write_ends_its_own_link_only(takes: Callable[[bytes], int], reason: Reason) -> None:
+    run = play(links=2, takes=takes)
+    assert run.edge.ended == [Ended(link=0, reason=reason)]
+    assert run.outlets[0].ended == "abort"
+    assert [report.link for report in run.edge.left] == [1] * len(run.outlets[1].sent)
+    assert len(run.outlets[1].sent) >= 19
+
+
+def test_more_than_may_wait_ends_the_link() -> None:
+    flood: list[tuple[float, ToMetronome]] = [(5.0, have(number)) for number in range(QUEUE_LIMIT + 500)]
+    run = play(flood, links=2)
+    assert run.edge.ended == [Ended(link=0, reason=Reason.OVERFULL)]
+    assert all(moment < 5.0 for moment, _ in run.outlets[0].sent)
+    assert [moment for moment, _ in run.outlets[1].sent] == [
+        moment for moment, _ in play(links=2).outlets[1].sent
+    ]
+
+
+def test_finish_sends_the_ready_cell_and_a_close_cell() -> None:
+    run = play([(5.0, have(1)), (5.1, have(2)), (5.2, Finish(link=0))])
+    kinds = [cell_type for cell_type, _ in opened(run.outlets[0])]
+    assert kinds[-1] is CellType.CLOSE
+    assert kinds[:-1] == [CellType.COVER] * (len(kinds) - 1)
+    assert [moment for moment, _ in run.outlets[0].sent if moment > 5.2] == [
+        moment for moment, _ in play().outlets[0].sent if moment > 5.2
+    ][:2]
+    assert run.outlets[0].ended == "finish"
+    assert run.edge.reports[-1] == Ended(link=0, reason=Reason.FINISHED)
+
+
+def test_drop_ends_at_once() -> None:
+    run = play([(5.0, Drop(link=0))])
+    assert all(moment < 5.0 for moment, _ in run.outlets[0].sent)
+    assert run.outlets[0].ended == "abort"
+    assert run.edge.ended == [Ended(link=0, reason=Reason.DROPPED)]
+
+
+def test_messages_for_a_link_that_ended_change_nothing() -> None:
+    late: list[tuple[float, ToMetronome]] = [(6.0, have(1)), (6.1, Finish(link=0)), (6.2, Drop(link=0))]
+    run = play([(5.0, Drop(link=0)), *late], links=2)
+    assert len(run.edge.ended) == 1
+    assert run.trace == play([(5.0, Drop(link=0))], links=2).trace
+
+
+def test_every_link_ends_with_the_engine() -> None:
+    assert {outlet.ended for outlet in play(links=3).outlets} == {"abort"}
+
+
+def serve(*arrivals: Arrival) -> SimulatedEdge:
+    edge = SimulatedEdge(end=10.0)
+    edge.script([(1.0, arrival) for arrival in arrivals])
+    Metronome(edge=edge, random=random.Random(1).randbytes).run()
+    return edge
+
+
+def begin(link: int, outlet: SimulatedOutlet | None) -> Arrival:
+    return Arrival(message=Begin(link=link, key=KEY, tick=1.0), outlet=outlet)
+
+
+def test_a_number_used_before_is_refused_and_everything_ends() -> None:
+    first, second = SimulatedOutlet(lambda: 0.0), SimulatedOutlet(lambda: 0.0)
+    with pytest.raises(LocalProtocolError):
+        serve(begin(5, first), Arrival(message=Drop(link=5)), begin(5, second))
+    assert (first.ended, second.ended) == ("abort", "abort")
+    assert second.sent == []
+
+
+def test_an_engine_that_breaks_the_rules_loses_every_link() -> None:
+    for wrong in (
+        Arrival(message=have(1, link=9)),
+        begin(6, None),
+        Arrival(message=Lay(link=5, cell_type=CellType.HAVE, body=b"odd")),
+    ):
+        outlet = SimulatedOutlet(lambda: 0.0)
+        with pytest.raises(LocalProtocolError):
+            serve(begin(5, outlet), wrong)
+        assert outlet.ended == "abort"
+
+
+def test_links_are_bounded() -> None:
+    outlets = [SimulatedOutlet(lambda: 0.0) for _ in range(MAX_LINKS + 1)]
+    edge = serve(*(begin(link, outlet) for link, outlet in enumerate(outlets)))
+    assert edge.ended == [Ended(link=MAX_LINKS, reason=Reason.REFUSED)]
+    assert outlets[-1].sent == []
+    assert all(outlet.sent for outlet in outlets[:-1])
+
+
+def test_numbers_may_come_out_of_order() -> None:
+    outlets = [SimulatedOutlet(lambda: 0.0) for _ in range(2)]
+    serve(begin(9, outlets[0]), begin(4, outlets[1]))
+    assert all(outlet.sent for outlet in outlets)
+
+
+def test_at_the_deadline_there_is_one_send_and_nothing_else() -> None:
+    edge = SimulatedEdge(end=10.0)
+
+    def takes(cell: bytes) -> int:
+        edge.calls.append("send")
+        return len(cell)
+
+    edge.script([(0.0, begin(0, SimulatedOutlet(lambda: edge.now, takes)))])
+    Metronome(edge=edge, random=random.Random(1).randbytes).run()
+    assert edge.calls.count("send") in {9, 10}
+    for at, call in enumerate(edge.calls):
+        if call == "send":
+            assert edge.calls[at - 2 : at + 3] == ["wait", "clock", "send", "clock", "report"]
+
+
+def test_the_engine_is_not_heard_right_before_a_deadline() -> None:
+    due = play().outlets[0].sent[4][0]
+    order: list[str] = []
+
+    class Listening(SimulatedEdge):
+        def receive(self, until: float) -> Arrival | None:
+            arrival = super().receive(until)
+            if arrival is not None and isinstance(arrival.message, Lay):
+                order.append("heard")
+            return arrival
+
+    def run(moment: float) -> list[str]:
+        order.clear()
+        edge = Listening(end=due + 0.5)
+
+        def takes(cell: bytes) -> int:
+            order.append("sent")
+            return len(cell)
+
+        outlet = SimulatedOutlet(lambda: edge.now, takes)
+        edge.script([(0.0, begin(0, outlet)), (moment, Arrival(message=have(1)))])
+        Metronome(edge=edge, random=random.Random(7).randbytes).run()
+        return list(order)
+
+    assert run(due - 2 * QUIET) == ["sent"] * 4 + ["heard", "sent"]
+    assert run(due - QUIET / 2) == ["sent"] * 5 + ["heard"]
+
+
+def test_the_engine_is_heard_between_deadlines_that_crowd() -> None:
+    links = 200
+    run: Run = play(
+        [(1.0, have(number, link=number % links)) for number in range(links)],
+        links=links,
+        tick=0.025,
+        end=3.0,
+    )
+    assert sum(report.real for report in run.edge.left) == links
+    assert all(later >= earlier for (earlier, *_), (later, *_) in pairwise(run.trace))
