@@ -6,16 +6,13 @@ says why. Ratchet and link have constructions of their own and do not use this.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from nacl import bindings
 from nacl.exceptions import CryptoError as NaclError
 
 from ..errors import DecryptionError
-
-RandomSource = Callable[[int], bytes]
-"""Gives that many unpredictable bytes; ``os.urandom`` at the edge."""
+from . import RandomSource
 
 KEY_SIZE: Final = bindings.crypto_aead_xchacha20poly1305_ietf_KEYBYTES
 NONCE_SIZE: Final = bindings.crypto_aead_xchacha20poly1305_ietf_NPUBBYTES

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
+from ..crypto import RandomSource
 from ..crypto.passphrase import PassphraseCost
-from ..crypto.sealing import KEY_SIZE, RandomSource, seal, unseal
+from ..crypto.sealing import KEY_SIZE, seal, unseal
 from ..errors import DecryptionError, DiskFull, LocalProtocolError, StoreError, VaultCorrupt
 from .index import Index
 from .page import Entry

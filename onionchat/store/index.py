@@ -38,8 +38,8 @@ class Index:
         return self._by_name.get(tags.name)
 
     def slots_in(self, scope_tag: bytes) -> list[int]:
-        """The slots of a scope, in no particular order."""
-        return list(self._by_scope.get(scope_tag, ()))
+        """The slots of a scope, in the order in which they lie on the disk."""
+        return sorted(self._by_scope.get(scope_tag, ()))
 
     def taken(self) -> set[int]:
         """All slots that hold something."""

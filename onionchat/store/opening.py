@@ -14,8 +14,8 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from ..crypto import RandomSource
 from ..crypto.passphrase import LOW_MEMORY_COST, SALT_SIZE, PassphraseCost, affordable_cost, unlocking_key
-from ..crypto.sealing import RandomSource
 from ..errors import StoreError
 from . import disk
 from .diskvault import DiskVault

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final, Self
 
-from ..crypto.sealing import KEY_SIZE, OVERHEAD, RandomSource, seal, unseal
+from ..crypto import RandomSource
+from ..crypto.sealing import KEY_SIZE, OVERHEAD, seal, unseal
 from ..errors import DecryptionError, VaultCorrupt, WrongPassphrase
 from . import disk
 from .page import PAGE_SIZE, PLAIN_SIZE, SLOTS_PER_PAGE, Entry, clear_entry, key_at, put_entry, tags_in
