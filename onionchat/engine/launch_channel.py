@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+from array import array
 from collections.abc import Sequence
 from typing import Annotated, Final, Literal
 
@@ -64,6 +65,9 @@ Message = StartMetronome | StartTor | StopTor | MetronomeStarted | TorStarted | 
 
 _DESCRIPTORS: Final[dict[type, int]] = {StartTor: 1, MetronomeStarted: 1}
 
+_ANCILLARY: Final = socket.CMSG_SPACE(2 * array("i").itemsize)
+"""Room for one more descriptor than a message may have, so that a second is noticed."""
+
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 
@@ -95,13 +99,15 @@ def receive(channel: socket.socket) -> tuple[Message, tuple[int, ...]]:
         BlockingIOError: nothing there yet, on a socket that does not block.
     """
     try:
-        datagram, descriptors, flags, _ = socket.recv_fds(channel, MAX_DATAGRAM, 2, socket.MSG_CMSG_CLOEXEC)
+        # Not socket.recv_fds, which ignores its flags (Python 3.11).
+        datagram, ancillary, flags, _ = channel.recvmsg(MAX_DATAGRAM, _ANCILLARY, socket.MSG_CMSG_CLOEXEC)
     except BlockingIOError:
         raise
     except OSError:
-        datagram, descriptors, flags = b"", [], 0
+        datagram, ancillary, flags = b"", [], 0
     if not datagram:
         raise ConnectionLost("the other end of the launch channel is gone")
+    descriptors = array("i", b"".join(data for _, _, data in ancillary))
     try:
         message = _decoder.decode(datagram)
         whole = not flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC)
