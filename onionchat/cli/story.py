@@ -28,16 +28,20 @@ def message_row(one: Message, name: str, now: float) -> tuple[str, ...]:
 
 
 class Teller:
-    """Tells of notices; remembers the contacts' names for it."""
+    """Tells of notices; learns the contacts' names when it first needs one (a locked engine has none)."""
 
     def __init__(self, client: Client) -> None:
-        self._names = {each.contact: each.name for each in ask(client, ContactList(), Contacts).contacts}
+        self._client = client
+        self._names: dict[str, str] = {}
 
     def tell(self, notice: AnyNotice) -> str:
         """One line (more only for a text that has more), with the time in front."""
         return aligned([(time.strftime("%H:%M:%S"), *self._told(notice))])
 
     def _name(self, contact: str) -> str:
+        if contact not in self._names:
+            found = ask(self._client, ContactList(), Contacts).contacts
+            self._names.update({each.contact: each.name for each in found})
         return self._names.get(contact, contact)
 
     @singledispatchmethod

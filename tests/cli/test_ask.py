@@ -1,0 +1,301 @@
+"""Each command asks the engine for what it says it does, and shows the answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from onionchat.control.limits import MAX_TEXT
+from onionchat.control.replies import Contacts, Failure, Identities, Invites, StatusReport, TorState
+from onionchat.control.requests import (
+    AnyRequest,
+    ContactList,
+    ContactRemove,
+    ContactRename,
+    Delete,
+    IdentityCreate,
+    IdentityList,
+    InviteAccept,
+    InviteCreate,
+    InviteList,
+    InviteRevoke,
+    Messages,
+    Request,
+    Send,
+    SetLifetime,
+    Stop,
+    Unlock,
+)
+
+from .actor import CODE, Actor, Answer, answer
+
+
+@pytest.fixture
+def engine() -> Iterator[Actor]:
+    with Actor() as actor:
+        yield actor
+
+
+@pytest.mark.parametrize(
+    ("words", "request_made"),
+    [
+        (["identity", "new", "Ada"], IdentityCreate(name="Ada")),
+        (["invite", "new", "Ada"], InviteCreate(identity="aaaa1111")),
+        (["invite", "new", "aaaa", "--hours", "48"], InviteCreate(identity="aaaa1111", hours=48)),
+        (["invite", "revoke", "eeee"], InviteRevoke(invite="eeee0001")),
+        (
+            ["invite", "accept", "Ada", CODE, "--name", "Zoe"],
+            InviteAccept(identity="aaaa1111", code=CODE, name="Zoe"),
+        ),
+        (["contact", "rename", "Bob", "Robert"], ContactRename(contact="cafe0001", name="Robert")),
+        (["contact", "remove", "cafe0002"], ContactRemove(contact="cafe0002")),
+        (["send", "Bob", "hi"], Send(contact="cafe0001", text="hi")),
+        (["send", "Bob", "--", "--json"], Send(contact="cafe0001", text="--json")),
+        (["send", "Bob", "hi", "--lifetime", "30s"], Send(contact="cafe0001", text="hi", lifetime=30)),
+        (["messages", "Bob"], Messages(contact="cafe0001")),
+        (["messages", "Bob", "--limit", "7"], Messages(contact="cafe0001", limit=7)),
+        (["lifetime", "Bob", "2h"], SetLifetime(contact="cafe0001", lifetime=7200)),
+        (["lifetime", "Bob", "4w"], SetLifetime(contact="cafe0001", lifetime=28 * 86400)),
+    ],
+    ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else "",
+)
+def test_a_command_makes_its_request(engine: Actor, words: list[str], request_made: Request) -> None:
+    result = engine.run(*words)
+    assert result.exit_code == 0, result.output
+    assert result.stdout
+    assert engine.asked_for(type(request_made)) == request_made
+
+
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("handle", ["ffff0002", "eeeeeeee99"], ids=["whole", "not among the newest"])
+def test_deleting(engine: Actor, both: bool, handle: str) -> None:
+    assert engine.run("delete", "Bob", handle, *(["--both"] if both else [])).exit_code == 0
+    assert engine.asked_for(Delete) == Delete(contact="cafe0001", message=handle, both=both)
+
+
+def test_deleting_by_an_ambiguous_beginning(engine: Actor) -> None:
+    result = engine.run("delete", "Bob", "ffff")
+    assert result.exit_code == 2
+    assert "ffff0001, ffff0002, ffff0003" in result.stderr
+    assert engine.run("delete", "Bob", "ff").exit_code == 2
+    assert not [each for each in engine.asked if isinstance(each, Delete)]
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        (["identity", "list"], "identities"),
+        (["identity", "new", "Zoe"], "identity"),
+        (["invite", "list"], "invites"),
+        (["invite", "new", "Ada"], "invite"),
+        (["contact", "list"], "contacts"),
+        (["messages", "Bob"], "conversation"),
+        (["send", "Bob", "hi"], "message"),
+        (["status"], "status"),
+        (["stop"], "done"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_with_json_each_line_is_one_object_of_the_result(engine: Actor, words: list[str], kind: str) -> None:
+    assert engine.json(*words)["type"] == kind
+
+
+def test_lists_for_people(engine: Actor) -> None:
+    assert engine.run("identity", "list").stdout.splitlines() == [
+        "aaaa1111  Ada        2 contacts",
+        "bbbb2222  News desk  0 contacts",
+    ]
+    assert engine.run("invite", "list").stdout.splitlines() == ["eeee0001  Ada  2 h left  not yet reachable"]
+    bob, eve, twin = (re.split("  +", line) for line in engine.run("contact", "list").stdout.splitlines())
+    assert bob == ["cafe0001", "Bob", "of Ada", "offline", "messages live 2 h", "1 unread"]
+    assert eve[3].startswith("online since ")
+    assert twin[2:] == ["of News desk", "offline, not yet introduced", "messages live 1 min"]
+
+
+def test_a_conversation_for_people(engine: Actor) -> None:
+    lines = engine.run("messages", "Bob").stdout.splitlines()
+    assert len(lines) == 4
+    assert lines[0].startswith("ffff0001")
+    assert lines[0].endswith("Bob  received   lives 2 h  hello")
+    assert lines[1].strip() == "there"
+    assert lines[1].startswith("      ")
+    assert lines[2].endswith("you  delivered  2 h left   hi")
+    assert "Bob" not in lines[3]
+    assert "note" in lines[3]
+
+
+def test_empty_lists_print_nothing() -> None:
+    def nobody(request: AnyRequest) -> Answer:
+        match request:
+            case IdentityList():
+                return Identities(identities=[])
+            case InviteList():
+                return Invites(invites=[])
+            case ContactList():
+                return Contacts(contacts=[])
+        return answer(request)
+
+    with Actor(answer=nobody) as engine:
+        for word in ("identity", "invite", "contact"):
+            result = engine.run(word, "list")
+            assert (result.exit_code, result.output) == (0, "")
+
+
+@pytest.mark.parametrize("words", [["send", "Bob"], ["send", "Bob", "-"]])
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
+def test_a_text_from_standard_input(engine: Actor, words: list[str], ending: str) -> None:
+    assert engine.run(*words, typed=f"line\nlast{ending}").exit_code == 0
+    assert engine.asked_for(Send) == Send(contact="cafe0001", text="line\nlast")
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        (b"", "empty"),
+        (b"\n", "empty"),
+        (b"x" * (MAX_TEXT + 1), "longer than 65,536"),
+        (b"\xff", "not UTF-8"),
+    ],
+    ids=["nothing", "a newline", "too long", "not UTF-8"],
+)
+def test_a_text_that_cannot_be_sent(engine: Actor, typed: bytes, says: str) -> None:
+    result = engine.run("send", "Bob", "-", typed=typed)
+    assert result.exit_code == 2
+    assert says in result.stderr
+    assert not [each for each in engine.asked if isinstance(each, Send)]
+
+
+def test_arguments_that_cannot_be_sent(engine: Actor) -> None:
+    assert "nothing to send" in engine.run("send", "Bob", "").stderr
+    assert "longer than" in engine.run("send", "Bob", "x" * (MAX_TEXT + 1)).stderr
+    assert "no characters" in engine.run("send", "Bob", "\udcff").stderr
+    assert not [each for each in engine.asked if isinstance(each, Send)]
+
+
+def test_an_invite_from_standard_input(engine: Actor) -> None:
+    assert engine.run("invite", "accept", "Ada", "-", "--name", "Zoe", typed=f"{CODE}\n").exit_code == 0
+    assert engine.asked_for(InviteAccept).code == CODE
+
+
+def test_no_invite_and_no_terminal(engine: Actor) -> None:
+    result = engine.run("invite", "accept", "Ada", "--name", "Zoe")
+    assert result.exit_code == 2
+    assert "no terminal" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [("Eve", "cafe0002 (Eve), dddd0003 (Eve)"), ("cafe", "cafe0001 (Bob), cafe0002 (Eve)")],
+)
+def test_an_ambiguous_contact_lists_the_candidates(engine: Actor, word: str, says: str) -> None:
+    result = engine.run("send", word, "hi")
+    assert result.exit_code == 2
+    assert says in result.stderr
+    assert engine.json("send", word, "hi")["error"]["code"] == "ambiguous"
+
+
+@pytest.mark.parametrize("word", ["Bo", "caf", "bob", "", "Nobody"])
+def test_who_is_not_there(engine: Actor, word: str) -> None:
+    result = engine.run("send", word, "hi")
+    assert result.exit_code == 2
+    assert result.stderr == f"error: there is no contact «{word}»\nhint: see: onionchat contact list\n"
+
+
+@pytest.mark.parametrize("duration", ["", "5", "5 m", "m", "1y", "-5s", "4s", "5w", "99999999s", "٣s"])
+def test_durations_that_are_none(engine: Actor, duration: str) -> None:
+    result = engine.run("lifetime", "Bob", "--", duration)
+    assert result.exit_code == 2
+    assert not [each for each in engine.asked if isinstance(each, SetLifetime)]
+
+
+def test_unlocking_by_descriptor(engine: Actor) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, "härter pässword\n".encode())
+    os.close(writing)
+    result = engine.run("unlock", "--create", "--passphrase-fd", str(reading))
+    assert (result.exit_code, result.output) == (0, "The vault was made and is open.\n")
+    assert engine.asked_for(Unlock) == Unlock(passphrase="härter pässword", create=True)
+
+
+@pytest.mark.parametrize("held", [b"", b"\n", b"x" * 1025, b"\xff", b"x" * 60_000])
+def test_a_descriptor_without_a_passphrase(engine: Actor, held: bytes) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, held)
+    os.close(writing)
+    assert engine.run("unlock", "--passphrase-fd", str(reading)).exit_code == 2
+    assert not [each for each in engine.asked if isinstance(each, Unlock)]
+
+
+def test_a_descriptor_that_is_not_open(engine: Actor) -> None:
+    assert "descriptor 987 is not open" in engine.run("unlock", "--passphrase-fd", "987").stderr
+
+
+def test_unlocking_without_a_terminal(engine: Actor) -> None:
+    result = engine.run("unlock", typed="passphrase\n")
+    assert result.exit_code == 2
+    assert not [each for each in engine.asked if isinstance(each, Unlock)]
+
+
+def test_status_for_people(engine: Actor) -> None:
+    look = engine.run("status").stdout.splitlines()
+    assert look == [
+        "engine     running, version 1, pid 4194305",
+        "vault      open",
+        "tor        ready (managed 0.4.9.11)",
+        "addresses  none yet",
+        "links      0, one cell every 2 s",
+    ]
+
+
+def test_status_of_an_engine_in_trouble() -> None:
+    tor = TorState(mode="system", percent=45, words="building circuits", problem="the clock is far off")
+    report = StatusReport(
+        version="1",
+        pid=1,
+        vault="locked",
+        amnesic=False,
+        tor=tor,
+        tick=2.0,
+        services=3,
+        reachable=2,
+        reachable_since=1.0,
+        starved_ms=2500.0,
+    )
+    with Actor(answer=lambda _: report) as engine:
+        look = engine.run("status").stdout
+    assert "locked: open it with «onionchat unlock»" in look
+    assert "45 %, building circuits (system)" in look
+    assert "2 of 3 addresses proven reachable, all since 1970-01-01" in look
+    assert "the clock is far off" in look
+    assert "waited 2 s" in look
+
+
+def test_stopping_waits_until_the_engine_has_gone(engine: Actor) -> None:
+    assert engine.run("stop").stdout == "The engine has ended.\n"
+    assert engine.asked_for(Stop) == Stop()
+
+
+def test_an_answer_of_another_kind_is_an_error() -> None:
+    with Actor(answer=lambda _: Contacts(contacts=[])) as engine:
+        assert engine.json("status")["error"]["code"] == "bad-reply"
+
+
+def test_a_refusal_of_the_engine_is_two_lines_and_its_status() -> None:
+    failure = Failure(code="wrong-passphrase", message="does not open", hint="try again", exit_code=5)
+    with Actor(answer=lambda _: failure) as engine:
+        result = engine.run("status")
+        assert (result.exit_code, result.stdout) == (5, "")
+        assert result.stderr == "error: does not open\nhint: try again\n"
+        assert json.loads(engine.run("status", "--json").stdout) == {
+            "error": {"code": "wrong-passphrase", "message": "does not open", "hint": "try again"}
+        }
+
+
+def test_nothing_that_an_engine_says_acts_on_the_terminal() -> None:
+    failure = Failure(code="x", message="a\x1b[2Jb\nerror: c\u202e", hint="\x1b]52;c;eA==\x07d")
+    with Actor(answer=lambda _: failure) as engine:
+        assert engine.run("status").stderr == "error: ab error: c\nhint: d\n"
