@@ -1,1 +1,40 @@
-"""The terminal user interface, a client of the control socket."""
+"""The terminal user interface, a client of the control socket.
+
+Laws: reaches only `client`, `control` and `errors`; knows no vault, no network, no key.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+
+def run(socket: Path, *, amnesic: bool = False, conversation: str | None = None) -> int:
+    """Show the TUI for the engine at ``socket``, until the user leaves. Returns an exit status.
+
+    Args:
+        socket: the engine's control socket.
+        amnesic: the engine keeps nothing; it is stopped when the user leaves.
+        conversation: the contact whose conversation is opened at the start.
+    """
+    from ..client.streaming import AsyncClient  # noqa: PLC0415 -- Textual and asyncio only when a window opens
+    from .app import OnionchatApp  # noqa: PLC0415 -- as above
+    from .session import EngineClient  # noqa: PLC0415 -- as above
+
+    async def connect() -> EngineClient:
+        return await AsyncClient.connect(socket)
+
+    app = OnionchatApp(connect, amnesic=amnesic, conversation=conversation, ready=give_way)
+    app.run()
+    return app.return_code or 0
+
+
+def give_way() -> None:
+    """Let everything else on this machine go first (SCHED_IDLE), so that the UI never takes time from tor.
+
+    All threads that there are by now; later ones inherit it. Where it is not possible, nothing happens.
+    """
+    for thread in Path("/proc/self/task").iterdir():
+        with suppress(OSError):
+            os.sched_setscheduler(int(thread.name), os.SCHED_IDLE, os.sched_param(0))

@@ -1,0 +1,198 @@
+"""The application: which screen is shown when, and what happens to the connection.
+
+Laws: only a client. Nothing here must happen on the way out, because a closed terminal ends the process at
+once. An error never shows a traceback: its local variables hold what people wrote.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
+
+from textual import on
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.command import Provider
+from textual.screen import Screen
+
+from ..control.notices import AnyNotice, Stopping, VaultChanged
+from ..control.replies import StatusReport
+from ..control.requests import Stop
+from ..errors import ControlError, OnionchatError
+from .commands import Commands
+from .screens.confirm import Choice, ConfirmSheet
+from .screens.gone import GoneScreen, TryAgain
+from .screens.main import MainScreen
+from .screens.panel import Panel
+from .screens.start import MakeVaultScreen, Opened, Start, UnlockScreen
+from .session import Connect, Session
+from .theme import ONION
+
+ENGINE_STOPPED: Final[OnionchatError] = ControlError(
+    "engine-gone", "The engine was stopped", hint="quit, and start onionchat again"
+)
+ENGINE_LOST: Final[OnionchatError] = ControlError(
+    "engine-gone", "The engine has ended", hint="it starts again by itself: try again in a moment"
+)
+STAYS: Final = "The engine keeps running, so that you stay reachable. To stop it: onionchat stop"
+
+
+class OnionchatApp(App[None]):
+    """The terminal user interface."""
+
+    CSS_PATH = "onionchat.tcss"
+    TITLE = "onionchat"
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+p", "command_palette", "Commands", priority=True, tooltip="Find any action by name."),
+        Binding(
+            "ctrl+q", "quit", "Quit", priority=True, tooltip="Close this window; the engine keeps running."
+        ),
+        Binding(
+            "ctrl+s", "stop_engine", "Stop engine", tooltip="Stop the engine too: nobody can reach you then."
+        ),
+        Binding("ctrl+c", "help_quit", show=False, system=True),
+    ]
+
+    def __init__(
+        self,
+        connect: Connect,
+        *,
+        amnesic: bool = False,
+        conversation: str | None = None,
+        clock: Callable[[], float] = time.time,
+        ready: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__()
+        self.session = Session(connect, clock=clock)
+        self._amnesic = amnesic
+        self._wanted = conversation
+        self._when_ready = ready
+        self._leaving = False
+        self._stopping = False
+        self.register_theme(ONION)
+        self.theme = ONION.name
+
+    def on_mount(self) -> None:
+        """Begin the connection."""
+        self._connect()
+
+    def on_ready(self) -> None:
+        """The first frame is out."""
+        self._when_ready()
+
+    # the connection
+
+    @on(TryAgain)
+    def _connect(self) -> None:
+        self.run_worker(self._live(), group="live", exclusive=True)
+
+    async def _live(self) -> None:
+        """From connecting until the engine is gone."""
+        self._wanted = self.session.model.conversation or self._wanted
+        self._stopping = False
+        try:
+            await self._enter(await self.session.open())
+            async for notice in self.session.notices():
+                await self._take(notice)
+        except OnionchatError as error:
+            problem = error
+        else:
+            problem = ENGINE_STOPPED if self._stopping else ENGINE_LOST
+        if self._leaving and self._stopping:
+            self.exit()
+        else:
+            await self._show(GoneScreen(self.session, problem))
+
+    async def _enter(self, status: StatusReport) -> None:
+        """The first screen, by how the vault is."""
+        self._amnesic = self._amnesic or status.amnesic
+        if status.vault == "open" or self._amnesic:
+            await self._enter_main()
+        elif status.vault == "locked":
+            await self._show(UnlockScreen(self.session))
+        else:
+            await self._show(MakeVaultScreen(self.session))
+
+    async def _enter_main(self) -> None:
+        if not isinstance(self.screen_stack[-1], MainScreen):
+            await self.session.load()
+            await self._show(MainScreen(self.session, self._wanted))
+
+    @on(Opened)
+    def _opened(self) -> None:
+        self.run_worker(self._enter_unless_gone(), group="enter", exclusive=True)
+
+    async def _enter_unless_gone(self) -> None:
+        try:
+            await self._enter_main()
+        except OnionchatError as error:
+            await self._show(GoneScreen(self.session, error))
+
+    async def _take(self, notice: AnyNotice) -> None:
+        """Let every screen show what is new; a vault that another client opened is open here too."""
+        self._stopping = self._stopping or isinstance(notice, Stopping)
+        if isinstance(notice, VaultChanged) and notice.vault == "open" and isinstance(self.screen, Start):
+            self._opened()
+        for screen in self.screen_stack:
+            if isinstance(screen, Panel) and screen.is_mounted:
+                screen.changed(notice)
+
+    async def _show(self, screen: Screen[Any]) -> None:
+        """Put ``screen`` in the place of all others."""
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
+        await self.push_screen(screen)
+
+    # the way out
+
+    async def action_quit(self) -> None:
+        """Close the window. The engine stays, unless it lives only as long as this window."""
+        if not self._amnesic:
+            self.exit(message=STAYS)
+        elif isinstance(self.screen, GoneScreen):
+            self.exit()
+        else:
+            self._confirm_stop(
+                "Quit",
+                "Everything is kept in memory only: identities, contacts and messages are gone after this.",
+            )
+
+    def action_stop_engine(self) -> None:
+        """Stop the engine, and with it the window."""
+        self._confirm_stop("Stop the engine", "Nobody can reach you until onionchat is started again.")
+
+    def action_help_quit(self) -> None:
+        """Ctrl+c ends most programs; here it says what does."""
+        if isinstance(self.screen, Panel):
+            self.screen.note.say("ctrl+q closes onionchat")
+
+    def get_key_display(self, binding: Binding) -> str:
+        """Keys as they are written on keyboards."""
+        return super().get_key_display(binding).replace("⏎", "enter")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The engine can be stopped while the conversations are on screen."""
+        if action == "stop_engine":
+            return isinstance(self.screen, MainScreen)
+        return True
+
+    def _confirm_stop(self, title: str, sentence: str) -> None:
+        if isinstance(self.screen, ConfirmSheet):
+            return
+        self._leaving = True  # should the engine stop before its answer gets here, that is what was asked for
+        sheet = ConfirmSheet(
+            self.session, title, sentence, [Choice(label=f"Yes, {title.lower()}", request=Stop())]
+        )
+        self.push_screen(sheet, self._stopped)
+
+    def _stopped(self, done: bool | None) -> None:
+        self._leaving = bool(done)
+        if done:
+            self.exit()
+
+    def _fatal_error(self) -> None:
+        """A bug: one line without a traceback, because that would print what people wrote."""
+        kind = type(self._exception).__name__
+        self.exit(return_code=1, message=f"onionchat's window failed ({kind}). The engine was not affected.")

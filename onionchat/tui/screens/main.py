@@ -1,0 +1,327 @@
+"""Contacts on the left, the conversation on the right, a composer below it, and how Tor is at the bottom."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import OptionList, TextArea
+
+from ...control import notices, replies, requests
+from ...control.limits import MAX_TEXT
+from ...control.notices import AnyNotice
+from ...control.text import plain
+from ...errors import ControlError, OnionchatError
+from .. import wording
+from ..session import Session
+from ..widgets.bars import KeyBar, StatusBar
+from ..widgets.contact_list import ContactList
+from ..widgets.conversation_view import ConversationView
+from ..widgets.entry import Composer
+from ..widgets.welcome import Welcome
+from .confirm import Choice, ConfirmSheet
+from .invites import AcceptSheet, InviteSheet
+from .lifetime import LifetimeSheet
+from .naming import NEW, IdentitiesSheet, IdentitySheet, RenameSheet
+from .panel import Panel
+
+
+class MainScreen(Panel[None]):
+    """Everything that one does all day."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "ctrl+n", "make_invite", "Make invite", tooltip="Make a code that lets one person reach you."
+        ),
+        Binding("ctrl+o", "use_invite", "Use invite", tooltip="Paste a code that somebody gave you."),
+        Binding(
+            "ctrl+g", "identities", "Identities", tooltip="Choose as whom you write, or make an identity."
+        ),
+        Binding("ctrl+t", "lifetime", "Lifetime", tooltip="Set how long messages live in this conversation."),
+        Binding("tab", "app.focus_next", "Next part", tooltip="Contacts, messages, writing, and around."),
+        Binding("escape", "write", "Write", tooltip="Go to where messages are written."),
+    ]
+
+    def __init__(self, session: Session, wanted: str | None) -> None:
+        super().__init__(session)
+        self._wanted = wanted
+        self._reported: set[str] = set()
+        self.contacts = ContactList()
+        self.view = ConversationView()
+        self.welcome = Welcome()
+        self.composer = Composer(id="composer")
+        self.status = StatusBar()
+
+    def compose(self) -> ComposeResult:
+        """The parts."""
+        with Horizontal(id="panes"):
+            yield self.contacts
+            with Vertical(id="right"):
+                yield self.welcome
+                yield self.view
+                yield self.note
+                yield self.composer
+        yield self.status
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Show what is known; open the conversation that was asked for."""
+        self.set_interval(1, self._tick)
+        if self._wanted in self.session.model.contacts:
+            self.open_conversation(self._wanted)
+        else:
+            self.tell()
+            self.contacts.focus()
+
+    # what happens
+
+    def changed(self, notice: AnyNotice) -> None:
+        """Show what is new."""
+        match notice:
+            case notices.TorChanged() | notices.ReachabilityChanged() | notices.Starved():
+                self._tell_status()
+            case notices.MessageArrived() | notices.MessageChanged() | notices.MessageGone():
+                self._tell_messages()
+            case _:
+                self.tell()
+
+    def tell(self) -> None:
+        """Show everything."""
+        model, now = self.session.model, self.session.clock()
+        identity = model.identities.get(model.identity or "")
+        contact = model.contacts.get(model.conversation or "")
+        self.contacts.tell(model, now)
+        elsewhere = model.unread_elsewhere()
+        self.contacts.border_title = f"You are {wording.name(identity.name)}" if identity else "Contacts"
+        self.contacts.border_subtitle = f"{elsewhere} new elsewhere" if elsewhere else ""
+        self.welcome.display = contact is None
+        self.view.display = self.composer.display = contact is not None
+        if contact is None:
+            self.welcome.tell(model)
+        else:
+            name = wording.name(contact.name)
+            self.view.border_title = f"{name}  {wording.presence(contact, now)}"
+            self.view.border_subtitle = f"messages live {wording.span(contact.lifetime)}"
+            self.composer.border_title = f"To {name} as {wording.name(identity.name) if identity else ''}"
+        self._tell_messages()
+        self._tell_status()
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only what can be done now is offered."""
+        model = self.session.model
+        match action:
+            case "make_invite" | "use_invite":
+                return model.identity is not None
+            case "lifetime":
+                return model.conversation is not None
+            case "write":
+                return model.conversation is not None and not self.composer.has_focus
+            case "rename_contact" | "remove_contact":
+                return self.contacts.chosen is not None
+            case "delete_message":
+                return self.view.selected is not None
+            case _:
+                return True
+
+    def _tell_messages(self) -> None:
+        model = self.session.model
+        contact = model.contacts.get(model.conversation or "")
+        if contact is not None:
+            self.view.tell(wording.name(contact.name), model.messages, self.session.clock())
+            self.refresh_bindings()
+
+    def _tell_status(self) -> None:
+        self.status.tell(self.session.model, self.session.clock())
+
+    def _tick(self) -> None:
+        now = self.session.clock()
+        if self.session.model.drop_expired(now):
+            self._tell_messages()
+        self.view.tick(now)
+
+    # conversations
+
+    def open_conversation(self, contact: str) -> None:
+        """Show a conversation and put the cursor where one writes."""
+        model = self.session.model
+        model.begin(contact)
+        self._reported.clear()
+        self.note.clear()
+        self.view.open(wording.name(model.contacts[contact].name))
+        self.composer.text = model.drafts.get(contact, "")
+        self.composer.move_cursor(self.composer.document.end)
+        self.tell()
+        self.contacts.point_at(contact)
+        self.composer.focus()
+        self.run_worker(self._load(contact), group="load", exclusive=True)
+
+    async def _load(self, contact: str) -> None:
+        try:
+            answer = await self.session.ask(
+                requests.Messages(contact=contact, limit=1000), replies.Conversation
+            )
+        except OnionchatError as error:
+            self.note.complain(error)
+        else:
+            self.session.model.load(contact, answer.messages)
+            self._tell_messages()
+
+    @on(OptionList.OptionSelected, "#contacts")
+    def contact_selected(self, event: OptionList.OptionSelected) -> None:
+        """Enter on a contact."""
+        if event.option.id is not None:
+            self.open_conversation(event.option.id)
+
+    @on(OptionList.OptionHighlighted, "#contacts")
+    def contact_highlighted(self) -> None:
+        """What can be done depends on it."""
+        self.refresh_bindings()
+
+    @on(TextArea.Changed, "#composer")
+    def draft_changed(self) -> None:
+        """Keep what is written, in memory."""
+        if self.session.model.conversation is not None:
+            self.session.model.drafts[self.session.model.conversation] = self.composer.text
+
+    @on(Composer.Submitted)
+    def send(self) -> None:
+        """Send what is written; it stays in the composer until the engine has it safe."""
+        contact, text = self.session.model.conversation, plain(self.composer.text).strip("\n")
+        if contact is None or not text.strip():
+            return
+        if len(text) > MAX_TEXT:
+            self.note.complain(
+                ControlError(
+                    "bad-request",
+                    f"this has {len(text)} characters, a message at most {MAX_TEXT}",
+                    hint="send it in parts",
+                )
+            )
+            return
+        self.attempt(requests.Send(contact=contact, text=text), replies.Message, self._sent)
+
+    def _sent(self, message: replies.Message) -> None:
+        model = self.session.model
+        model.drafts.pop(message.contact, None)
+        if model.conversation == message.contact:
+            self.composer.text = ""
+
+    @on(ConversationView.Seen)
+    def seen(self, event: ConversationView.Seen) -> None:
+        """Tell the engine, but only what a person can have seen."""
+        contact = self.session.model.conversation
+        fresh = [one for one in event.messages if one not in self._reported]
+        if contact is not None and fresh and self.is_current and self.app.app_focus:
+            self._reported.update(fresh)
+            self.run_worker(self._report(contact, fresh))
+
+    async def _report(self, contact: str, messages: list[str]) -> None:
+        try:
+            await self.session.ask(requests.Shown(contact=contact, messages=messages), replies.Done)
+        except OnionchatError as error:
+            self._reported.difference_update(messages)
+            self.note.complain(error)
+
+    def on_screen_resume(self, _: events.ScreenResume) -> None:
+        """Back from a sheet: what is on screen can be seen again."""
+        self.view.report_seen()
+
+    # sheets
+
+    def action_write(self) -> None:
+        """To the composer."""
+        self.composer.focus()
+
+    def action_make_invite(self) -> None:
+        """An invite of the current identity."""
+        if self.session.model.identity is not None:
+            self.app.push_screen(
+                InviteSheet(self.session, self.session.model.identity), lambda _: self.tell()
+            )
+
+    def action_use_invite(self) -> None:
+        """Somebody else's invite, for the current identity."""
+        if self.session.model.identity is not None:
+            self.app.push_screen(AcceptSheet(self.session, self.session.model.identity), self._accepted)
+
+    def _accepted(self, contact: replies.Contact | None) -> None:
+        if contact is not None:
+            self.session.model.contacts.setdefault(contact.contact, contact)
+            self.open_conversation(contact.contact)
+
+    def action_identities(self) -> None:
+        """Choose an identity, or make the first one."""
+        if self.session.model.identities:
+            self.app.push_screen(IdentitiesSheet(self.session), self._identity_chosen)
+        else:
+            self._identity_chosen(NEW)
+
+    def _identity_chosen(self, identity: str | None) -> None:
+        if identity == NEW:
+            self.app.push_screen(IdentitySheet(self.session), self._identity_made)
+        elif identity is not None:
+            self._write_as(identity)
+
+    def _identity_made(self, identity: replies.Identity | None) -> None:
+        if identity is not None:
+            self.session.model.identities.setdefault(identity.identity, identity)
+            self._write_as(identity.identity)
+
+    def _write_as(self, identity: str) -> None:
+        self.session.model.write_as(identity)
+        self.note.clear()
+        self.tell()
+        self.contacts.focus()
+
+    def action_lifetime(self) -> None:
+        """The lifetime of the open conversation."""
+        contact = self.session.model.contacts.get(self.session.model.conversation or "")
+        if contact is not None:
+            self.app.push_screen(LifetimeSheet(self.session, contact), self._contact_changed)
+
+    def action_rename_contact(self) -> None:
+        """The contact under the cursor."""
+        contact = self.session.model.contacts.get(self.contacts.chosen or "")
+        if contact is not None:
+            self.app.push_screen(RenameSheet(self.session, contact), self._contact_changed)
+
+    def _contact_changed(self, contact: replies.Contact | None) -> None:
+        if contact is not None:
+            self.session.model.contacts[contact.contact] = contact
+            self.tell()
+
+    def action_remove_contact(self) -> None:
+        """Burn the contact under the cursor."""
+        contact = self.session.model.contacts.get(self.contacts.chosen or "")
+        if contact is None:
+            return
+        name = wording.name(contact.name)
+        sheet = ConfirmSheet(
+            self.session,
+            f"Remove {name}",
+            f"This erases {name}, all messages and the keys you share; it cannot be undone. {name} is not "
+            "told and only sees you offline.",
+            [Choice(label=f"Yes, remove {name}", request=requests.ContactRemove(contact=contact.contact))],
+        )
+        self.app.push_screen(sheet)
+
+    def action_delete_message(self) -> None:
+        """Delete the selected message."""
+        message = self.view.selected
+        if message is None:
+            return
+        here = requests.Delete(contact=message.contact, message=message.message)
+        both = requests.Delete(contact=message.contact, message=message.message, both=True)
+        choices = [Choice(label="Delete it here", request=here)]
+        if message.mine:
+            choices.append(Choice(label="Delete it for both", request=both))
+        sentence = "It cannot be brought back here."
+        if message.mine:
+            sentence += (
+                " For both: your contact's program is asked to delete it too, but cannot unsee what was read."
+            )
+        self.app.push_screen(ConfirmSheet(self.session, "Delete this message", sentence, choices))

@@ -1,0 +1,107 @@
+"""Before the conversations: making a vault, or unlocking it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+
+from ...control.limits import MAX_PASSPHRASE
+from ...control.replies import Done
+from ...control.requests import Unlock
+from ...errors import ConfigError
+from ..widgets.bars import KeyBar
+from ..widgets.entry import Secret
+from .panel import Panel, prose
+
+
+class Opened(Message):
+    """The vault is open."""
+
+
+class Start(Panel[None]):
+    """A box in the middle of an empty screen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "go", "Continue", priority=True, tooltip="Go on with what was typed."),
+        Binding("tab", "app.focus_next", "Next field", tooltip="Go to the next field."),
+    ]
+    HEADING: ClassVar[str] = ""
+
+    def compose(self) -> ComposeResult:
+        """A heading, the question, and errors."""
+        with Vertical(id="sheet") as box:
+            box.border_title = self.HEADING
+            yield from self.parts()
+            yield self.note
+        yield KeyBar()
+
+    def parts(self) -> ComposeResult:
+        """What is asked."""
+        yield from ()
+
+    def passphrase(self, field: str = "#passphrase") -> str:
+        """What was typed."""
+        return self.query_one(field, Secret).value
+
+    def open(self, *, create: bool) -> None:
+        """Ask the engine to open the vault; a passphrase that was refused is asked for again."""
+        passphrase = self.passphrase()
+        if not passphrase:
+            self.note.complain(ConfigError("the passphrase is empty", hint="type one and press Enter"))
+            return
+        if len(passphrase) > MAX_PASSPHRASE:
+            self.note.complain(ConfigError(f"a passphrase has at most {MAX_PASSPHRASE} characters"))
+            return
+        self.attempt(
+            Unlock(passphrase=passphrase, create=create),
+            Done,
+            lambda _: self.post_message(Opened()),
+            meanwhile="one moment: this is slow on purpose, so that guessing is slow too",
+        )
+        for secret in self.query(Secret):
+            secret.value = ""
+        self.query_one("#passphrase").focus()
+
+
+class UnlockScreen(Start):
+    """One passphrase."""
+
+    HEADING: ClassVar[str] = "Unlock your vault"
+
+    def parts(self) -> ComposeResult:
+        """The passphrase."""
+        yield prose("Your identities, contacts and messages are sealed with your passphrase.")
+        yield Secret("Passphrase", id="passphrase")
+
+    def action_go(self) -> None:
+        """Unlock."""
+        self.open(create=False)
+
+
+class MakeVaultScreen(Start):
+    """A new passphrase, twice."""
+
+    HEADING: ClassVar[str] = "Welcome to onionchat"
+
+    def parts(self) -> ComposeResult:
+        """The passphrase, twice."""
+        yield prose(
+            "First, a vault: the folder on this computer in which everything is kept, sealed with a "
+            "passphrase that only you know."
+        )
+        yield prose("There is no way to reset it. If you forget it, what is inside is lost.")
+        yield Secret("Passphrase", id="passphrase")
+        yield Secret("The same once more", id="again")
+
+    def action_go(self) -> None:
+        """Make the vault."""
+        if self.query_one("#passphrase").has_focus and not self.passphrase("#again"):
+            self.query_one("#again").focus()
+        elif self.passphrase() != self.passphrase("#again"):
+            self.note.complain(ConfigError("the two are not the same", hint="type them again"))
+        else:
+            self.open(create=True)

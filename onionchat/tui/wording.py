@@ -1,0 +1,138 @@
+"""How states, times and spans are said. The same words everywhere, and never colour alone.
+
+Laws: pure; times are seconds since 1970, spans are seconds. Nothing here knows Textual.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import datetime
+from typing import Final
+
+from ..control.replies import Contact, Message, TorState
+from ..control.text import plain
+
+MINUTE: Final = 60
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+WEEK: Final = 7 * DAY
+
+SHORTEST: Final = 5
+LONGEST: Final = 4 * WEEK
+"""Bounds of a lifetime, as the engine has them (`control.requests.Seconds`)."""
+
+LIFETIMES: Final = (30, 5 * MINUTE, HOUR, 8 * HOUR, DAY, WEEK, 4 * WEEK)
+"""The choices that are offered; others can be typed."""
+
+_UNITS: Final = ((WEEK, "week"), (DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (1, "second"))
+_SUFFIXES: Final = {"s": 1, "m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK}
+_TYPED: Final = re.compile(r"\s*(\d{1,7})\s*([smhdw])\s*", re.IGNORECASE | re.ASCII)
+_STATES: Final = {
+    "queued": "○ queued",
+    "sent": "→ sent",
+    "delivered": "✓ delivered",
+    "received": "• new",
+    "read": "",
+}
+
+
+def name(text: str) -> str:
+    """A name as it may be shown; never empty."""
+    return plain(text, multiline=False) or "(no name)"
+
+
+def line(text: str) -> str:
+    """Words of another program (tor, the engine) as one safe line."""
+    return " ".join(plain(text).split())
+
+
+def clock(moment: float, now: float) -> str:
+    """Local time of day, with the date in front when it is another day."""
+    then, today = datetime.fromtimestamp(moment), datetime.fromtimestamp(now)
+    day = "" if then.date() == today.date() else f"{then.day} {then:%b} "
+    return f"{day}{then:%H:%M}"
+
+
+def span(seconds: int) -> str:
+    """A lifetime in the largest unit that says it exactly: ``8 hours``."""
+    for size, unit in _UNITS:
+        if seconds >= size and seconds % size == 0:
+            count = seconds // size
+            return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+    return f"{seconds} seconds"
+
+
+def short_span(seconds: float) -> str:
+    """A span at a glance, never longer than it is: ``6 d 2 h``, ``2 h 5 min``, ``12 min``, ``45 s``."""
+    whole = max(0, math.ceil(seconds))
+    if whole >= DAY:
+        return _pair(whole, DAY, "d", HOUR, "h")
+    if whole >= HOUR:
+        return _pair(whole, HOUR, "h", MINUTE, "min")
+    return f"{whole // MINUTE} min" if whole >= 2 * MINUTE else f"{whole} s"
+
+
+def parse_span(text: str) -> int:
+    """Seconds that somebody typed as ``90s``, ``10m``, ``2h``, ``3d`` or ``1w``.
+
+    Raises:
+        ValueError: a line that says what is accepted.
+    """
+    match = _TYPED.fullmatch(text)
+    if match is None:
+        raise ValueError("type a number and a unit, such as 90s, 10m, 2h, 3d or 1w")
+    seconds = int(match[1]) * _SUFFIXES[match[2].lower()]
+    if not SHORTEST <= seconds <= LONGEST:
+        raise ValueError(f"messages can live from {span(SHORTEST)} to {span(LONGEST)}")
+    return seconds
+
+
+def time_left(message: Message, now: float) -> str:
+    """The countdown of a message, or when its clock starts. Empty for our own lines."""
+    if message.system:
+        return ""
+    if message.expires is None:
+        start = "delivery" if message.mine else "reading"
+        return f"{short_span(message.lifetime)} from {start}"
+    return f"{short_span(message.expires - now)} left"
+
+
+def state(message: Message) -> str:
+    """A mark and a word for where a message is."""
+    return "✓✓ read" if message.mine and message.state == "read" else _STATES[message.state]
+
+
+def presence(contact: Contact, now: float) -> str:
+    """A mark and words for whether a contact can be reached."""
+    if contact.presence == "online":
+        since = f" since {clock(contact.online_since, now)}" if contact.online_since is not None else ""
+        return f"● online{since}"
+    if contact.presence == "connecting":
+        return "◐ connecting"
+    return "○ offline" if contact.introduced else "○ not met yet"
+
+
+def tor(state: TorState) -> str:
+    """Tor's progress in words and percent."""
+    if state.problem:
+        return f"Tor: {line(state.problem)}"
+    if state.ready:
+        return "Tor is ready"
+    return f"Tor {state.percent} %: {line(state.words)}"
+
+
+def reachability(services: int, reachable: int, since: float | None, now: float) -> str:
+    """Whether others can reach us, in words."""
+    if services == 0:
+        return "no address yet"
+    if reachable >= services:
+        return f"reachable since {clock(since, now)}" if since is not None else "reachable"
+    if services == 1:
+        return "not reachable yet"
+    return f"{reachable} of {services} addresses reachable"
+
+
+def _pair(whole: int, large: int, large_unit: str, small: int, small_unit: str) -> str:
+    rest = whole % large // small
+    return f"{whole // large} {large_unit}" + (f" {rest} {small_unit}" if rest else "")

@@ -1,0 +1,213 @@
+"""An engine for tests: answers at once, remembers what it was asked, and says what the test wants."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from onionchat.control import notices, replies, requests
+from onionchat.control.notices import AnyNotice
+from onionchat.control.replies import AnyResult
+from onionchat.control.requests import AnyRequest
+from onionchat.errors import ControlError
+from onionchat.tui.app import OnionchatApp
+from onionchat.tui.session import EngineClient
+
+NOW = 1_700_000_000.0
+CODE = "onionchat:" + "abcdefghijklmnopqrstuvwxyz234567" * 4 + "abcdefghijklmnop"
+DAY = 86_400
+READY = replies.TorState(mode="managed", version="0.4.9.11", percent=100, words="done", ready=True)
+
+
+def identity(handle: str = "a1", name: str = "Ada") -> replies.Identity:
+    return replies.Identity(identity=handle, name=name)
+
+
+def contact(
+    handle: str = "c1",
+    name: str = "Bob",
+    *,
+    of: str = "a1",
+    presence: replies.Presence = "online",
+    introduced: bool = True,
+    unread: int = 0,
+    lifetime: int = DAY,
+) -> replies.Contact:
+    return replies.Contact(
+        contact=handle,
+        identity=of,
+        name=name,
+        presence=presence,
+        online_since=NOW - 600 if presence == "online" else None,
+        introduced=introduced,
+        lifetime=lifetime,
+        unread=unread,
+    )
+
+
+def message(
+    handle: str,
+    text: str = "hello",
+    *,
+    at: str = "c1",
+    mine: bool = False,
+    state: replies.MessageState = "read",
+    lifetime: int = DAY,
+    expires: float | None = None,
+    system: bool = False,
+) -> replies.Message:
+    return replies.Message(
+        message=handle,
+        contact=at,
+        mine=mine,
+        text=text,
+        written=NOW - 60,
+        state=state,
+        lifetime=lifetime,
+        expires=expires,
+        system=system,
+    )
+
+
+class FakeEngine:
+    """Lists that a test fills, and errors that it wants. One instance outlives its connections."""
+
+    def __init__(self) -> None:
+        self.vault: replies.VaultState = "open"
+        self.amnesic = False
+        self.passphrase = "correct"
+        self.tor = READY
+        self.services, self.reachable = 2, 2
+        self.identities: list[replies.Identity] = []
+        self.contacts: list[replies.Contact] = []
+        self.invites: list[replies.Invite] = []
+        self.conversations: dict[str, list[replies.Message]] = {}
+        self.refuse: dict[type[AnyRequest], ControlError] = {}
+        self.running = True
+        self.asked: list[AnyRequest] = []
+        self.clients: list[FakeClient] = []
+        self.time = NOW
+
+    async def connect(self) -> EngineClient:
+        if not self.running:
+            raise ControlError("engine-not-running", "no engine is running for this vault", hint="start one")
+        client = FakeClient(self)
+        self.clients.append(client)
+        return client
+
+    def app(self, *, conversation: str | None = None, amnesic: bool = False) -> OnionchatApp:
+        return OnionchatApp(self.connect, conversation=conversation, amnesic=amnesic, clock=lambda: self.time)
+
+    def say(self, notice: AnyNotice) -> None:
+        self.clients[-1].waiting.put_nowait(notice)
+
+    def die(self) -> None:
+        self.running = False
+        for client in self.clients:
+            client.waiting.put_nowait(None)
+
+    def of(self, kind: type[AnyRequest]) -> list[AnyRequest]:
+        return [one for one in self.asked if isinstance(one, kind)]
+
+
+class FakeClient:
+    """One connection."""
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self.engine = engine
+        self.waiting: asyncio.Queue[AnyNotice | None] = asyncio.Queue()
+        self.closed = False
+
+    async def notices(self) -> AsyncIterator[AnyNotice]:
+        while (notice := await self.waiting.get()) is not None:
+            yield notice
+
+    async def close(self) -> None:
+        self.closed = True
+
+    async def ask(self, request: AnyRequest) -> AnyResult:
+        engine = self.engine
+        if not engine.running:
+            raise ControlError("engine-gone", "the engine ended the connection")
+        engine.asked.append(request)
+        await asyncio.sleep(0)
+        if type(request) in engine.refuse:
+            raise engine.refuse[type(request)]
+        match request:
+            case requests.Status():
+                return self._status()
+            case requests.Unlock():
+                return self._unlock(request)
+            case requests.IdentityList():
+                return replies.Identities(identities=engine.identities)
+            case requests.ContactList():
+                return replies.Contacts(contacts=engine.contacts)
+            case requests.InviteList():
+                return replies.Invites(invites=engine.invites)
+            case requests.Messages():
+                return replies.Conversation(messages=engine.conversations.get(request.contact, []))
+            case _:
+                return self._change(request)
+
+    def _status(self) -> replies.StatusReport:
+        engine = self.engine
+        return replies.StatusReport(
+            version="0.1.0",
+            pid=1,
+            vault=engine.vault,
+            amnesic=engine.amnesic,
+            tor=engine.tor,
+            reachable_since=NOW - 300 if engine.reachable == engine.services else None,
+            services=engine.services,
+            reachable=engine.reachable,
+            tick=2.0,
+        )
+
+    def _unlock(self, request: requests.Unlock) -> AnyResult:
+        if self.engine.vault == "locked" and request.passphrase != self.engine.passphrase:
+            raise ControlError(
+                "wrong-passphrase", "this passphrase does not open the vault", hint="try again", exit_code=5
+            )
+        self.engine.vault = "open"
+        self.waiting.put_nowait(notices.VaultChanged(vault="open"))
+        return replies.Done()
+
+    def _change(self, request: AnyRequest) -> AnyResult:
+        engine = self.engine
+        match request:
+            case requests.IdentityCreate():
+                made = identity("a9", request.name)
+                self.waiting.put_nowait(notices.IdentityChanged(identity=made))
+                return made
+            case requests.InviteCreate():
+                invite = replies.Invite(
+                    invite=f"e{len(engine.asked):x}", identity=request.identity, code=CODE, created=NOW
+                )
+                self.waiting.put_nowait(notices.InviteChanged(invite=invite, state="open"))
+                return invite
+            case requests.InviteAccept():
+                met = contact("c9", request.name, of=request.identity, presence="offline", introduced=False)
+                self.waiting.put_nowait(notices.ContactChanged(contact=met))
+                return met
+            case requests.ContactRename():
+                return contact(request.contact, request.name)
+            case requests.SetLifetime():
+                return contact(request.contact, lifetime=request.lifetime)
+            case requests.ContactRemove():
+                self.waiting.put_nowait(notices.ContactRemoved(contact=request.contact))
+            case requests.Delete():
+                self.waiting.put_nowait(
+                    notices.MessageGone(contact=request.contact, message=request.message, why="deleted")
+                )
+            case requests.Send():
+                sent = message(
+                    f"f{len(engine.asked):x}", request.text, at=request.contact, mine=True, state="queued"
+                )
+                self.waiting.put_nowait(notices.MessageArrived(message=sent))
+                return sent
+            case requests.Stop():
+                self.waiting.put_nowait(notices.Stopping())
+                self.waiting.put_nowait(None)
+            case _:
+                pass
+        return replies.Done()
