@@ -89,6 +89,13 @@ class DeletionConfirmed(Notice, frozen=True, kw_only=True, tag="deletion-confirm
     message: str
 
 
+class StoreTroubled(Notice, frozen=True, kw_only=True, tag="store-troubled"):
+    """Something could not be stored (the disk is full, …): it was not done, and is tried again."""
+
+    problem: str
+    hint: str = ""
+
+
 class Starved(Notice, frozen=True, kw_only=True, tag="starved"):
     """The engine had to wait this long for the processor: chatting is slow, the schedule is not affected."""
 
@@ -111,6 +118,7 @@ AnyNotice = (
     | MessageChanged
     | MessageGone
     | DeletionConfirmed
+    | StoreTroubled
     | Starved
     | Stopping
 )

@@ -66,10 +66,9 @@ class Lay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseLink:
-    """End a connection; ``polite`` lets a close cell leave first, at its deadline."""
+    """End a connection at once."""
 
     link: int
-    polite: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

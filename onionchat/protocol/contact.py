@@ -71,6 +71,17 @@ class Contact:
         return "connecting" if any(not link.half_open for link in self._links.values()) else "offline"
 
     @property
+    def problem(self) -> str:
+        """A line for people where a first contact comes to nothing; empty otherwise."""
+        if not self.record.invite_psk or self.record.invite:
+            return ""
+        if self._dialling.refused:
+            return "this invite is not accepted: it was used already or taken back; ask for a new one"
+        if self._dialling.fruitless:
+            return "nobody answers at this invite yet: they are offline, or it was used or taken back"
+        return ""
+
+    @property
     def links(self) -> tuple[int, ...]:
         """The numbers of all connections, also of half-open ones."""
         return tuple(self._links)
@@ -85,6 +96,11 @@ class Contact:
         """Tor is ready: dial when the next deadline is asked for."""
         if self.record.peer_onion and not self._links:
             self._dialling.start(now)
+
+    def retry(self, now: float) -> None:
+        """Something here failed: dial again, but not at once."""
+        if self.record.peer_onion:
+            self._dialling.lost(now)
 
     # --- the one entry -----------------------------------------------------------------------
 
@@ -301,6 +317,7 @@ class Contact:
         record = self.record
         state = (
             self.presence,
+            self.problem,
             self.online_since,
             record.name,
             record.lifetime,

@@ -9,6 +9,9 @@ from __future__ import annotations
 from ..crypto import RandomSource
 from .constants import DIAL_FIRST_SECONDS, DIAL_MAX_SECONDS
 
+REFUSALS_TO_TELL = 2
+FAILURES_TO_TELL = 4
+
 
 class Dialling:
     """The next time to dial, with which of the pair's psks."""
@@ -18,6 +21,16 @@ class Dialling:
         self._failures = 0
         self._refusals = 0
         self.due: float | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether somebody answers but closes at message 1, again and again."""
+        return self._refusals >= REFUSALS_TO_TELL
+
+    @property
+    def fruitless(self) -> bool:
+        """Whether nobody answered for several dials."""
+        return self._failures >= FAILURES_TO_TELL
 
     def start(self, now: float) -> None:
         """Dial as soon as may be."""

@@ -38,7 +38,7 @@ class LinkEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotFreed:
-    """The metronome took what was laid for this link; the next may be laid."""
+    """A cell left this link, and the metronome took what was laid for it; the next may be laid."""
 
     link: int
 

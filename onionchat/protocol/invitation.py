@@ -146,6 +146,7 @@ def join(invite: Invite, *, identity: bytes, name: str, now: float, around: Surr
         lifetime=DEFAULT_LIFETIME,
         onion_seed=OnionKey.generate(random).seed(),
         static_secret=KeyPair.generate(random).secret(),
+        first_onion=invite.onion,
         peer_onion=invite.onion,
         peer_statics=[invite.static],
         invite_psk=invite_psk(invite.secret, invite.onion),

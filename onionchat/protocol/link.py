@@ -103,6 +103,8 @@ class Link:
         """Cells that were laid for the metronome and not taken yet."""
         self.finishing: list[bytes] = []
         """Texts whose last part is in what was laid."""
+        self.taken: list[bytes] = []
+        """The same of what lies ready at the metronome and leaves at the next deadline."""
         self.session_number = 0
         """Which of the contact's sessions the envelopes on this link belong to."""
         self._tick_ms = tick_ms

@@ -64,6 +64,8 @@ class ContactRecord(_Record, kw_only=True):
     """Ours for this pair."""
     first_static: bytes = b""
     """The secret behind our invite's static key, by which the peer knows us until it has our address."""
+    first_onion: bytes = b""
+    """Of the peer's invite that we used: the same one is not used twice."""
     peer_onion: bytes = b""
     peer_statics: list[bytes] = []
     """Public keys that the peer may prove, newest first; the second only until the first was used."""

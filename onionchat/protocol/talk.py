@@ -7,9 +7,10 @@ any of it acts; whatever the user asks goes through the outbox or the timeline, 
 from __future__ import annotations
 
 from ..crypto import RandomSource
+from ..crypto.epoch import KemCiphertext, KemKey
 from ..crypto.keys import KeyPair
 from ..crypto.onion import OnionKey
-from ..crypto.ratchet import KemCiphertext, KemKey, Ratchet
+from ..crypto.ratchet import Ratchet
 from ..errors import DecryptionError, LocalProtocolError, RemoteProtocolError
 from . import body, events
 from . import commands as do
@@ -267,11 +268,11 @@ class Talk:
         self._lay(link, CellType.ENVELOPE, envelope, batch)
 
     def left(self, link: Link, batch: Batch) -> None:
-        """What was laid on ``link`` was taken."""
-        link.laid = 0
-        for item in link.finishing:
+        """A cell left ``link``: what was taken before has left, what was laid is taken."""
+        for item in link.taken:
             self.timeline.left(item, batch)
-        link.finishing = []
+        link.taken, link.finishing = link.finishing, []
+        link.laid = 0
 
     def _parts(self, session: Ratchet, now: float) -> tuple[list[body.Part], list[bytes]]:
         parts: list[body.Part] = []

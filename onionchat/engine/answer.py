@@ -1,0 +1,302 @@
+"""What each request of the control socket does.
+
+Laws: a request is answered at once, after what it asks for is stored; every refusal is an error of our taxonomy
+with what to do; nothing but `Status` and `Unlock` works while the vault is locked.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from .. import __version__
+from ..control import notices, replies, requests
+from ..control.text import plain
+from ..errors import ConfigError, ControlError
+from ..protocol import commands as do
+from ..protocol import events
+from ..protocol.constants import MAX_TEXT_BYTES, MESSAGE_ID
+from ..protocol.contact import Contact
+from ..protocol.invitation import Invitation, join
+from ..protocol.invite import decode
+from ..protocol.record import IdentityRecord, InviteRecord, pack
+from ..store import create_vault, open_vault, vault_exists
+from . import report
+from .engine import Engine
+
+T = TypeVar("T")
+HANDLE = 8
+
+
+class Answers:
+    """Answers requests on behalf of an engine."""
+
+    def __init__(self, engine: Engine, stop: Callable[[], None]) -> None:
+        self._engine = engine
+        self._stop = stop
+        self.starved_ms = 0.0
+
+    def answer(self, request: requests.AnyRequest) -> replies.AnyResult:
+        """Carry out one request.
+
+        Raises:
+            OnionchatError: it was not carried out.
+        """
+        match request:
+            case requests.Status():
+                return self._status()
+            case requests.Unlock():
+                return self.unlock(request.passphrase, create=request.create)
+            case requests.Watch():
+                return replies.Done()
+            case requests.Stop():
+                self._stop()
+                return replies.Done()
+        if self._engine.book is None:
+            raise ControlError(
+                "vault-locked", "the vault is locked", hint="unlock it first: onionchat unlock", exit_code=5
+            )
+        match request:
+            case requests.IdentityCreate() | requests.IdentityList():
+                return self._identity(request)
+            case requests.InviteCreate() | requests.InviteList() | requests.InviteRevoke():
+                return self._invite(request)
+            case requests.InviteAccept():
+                return self._accept(request)
+            case requests.ContactList(identity=identity):
+                return self._contacts(identity)
+        contact = self._contact(request.contact)
+        match request:
+            case requests.ContactRemove():
+                self._engine.opened().burn(contact)
+                self._engine.forget(contact)
+                self._engine.tell(notices.ContactRemoved(contact=request.contact))
+                return replies.Done()
+            case requests.ContactRename(name=name):
+                self._engine.apply(contact, events.Renamed(name=_name(name)))
+                return report.contact(contact)
+            case requests.SetLifetime(lifetime=lifetime):
+                self._engine.apply(contact, events.LifetimeChosen(lifetime=lifetime))
+                return report.contact(contact)
+        return self._conversation(contact, request)
+
+    def unlock(self, passphrase: str, *, create: bool) -> replies.Done:
+        """Open the vault, or make it."""
+        engine = self._engine
+        folder = Path(engine.plan.vault)
+        if engine.vault is not None:
+            raise ControlError("vault-open", "the vault is open already")
+        if create:
+            engine.open(create_vault(folder, passphrase, random=os.urandom))
+        else:
+            engine.open(open_vault(folder, passphrase, random=os.urandom))
+        return replies.Done()
+
+    def _status(self) -> replies.StatusReport:
+        engine = self._engine
+        vault: replies.VaultState = "open"
+        if engine.vault is None:
+            vault = "locked" if vault_exists(Path(engine.plan.vault)) else "absent"
+        online = engine.book.contacts.values() if engine.book is not None else ()
+        return replies.StatusReport(
+            version=__version__,
+            pid=os.getpid(),
+            vault=vault,
+            amnesic=engine.plan.amnesic,
+            tor=engine.tor.state,
+            reachable_since=engine.services.reachable_since,
+            services=len(engine.services),
+            reachable=engine.services.reachable_count,
+            links=sum(contact.presence == "online" for contact in online),
+            tick=engine.plan.tick,
+            starved_ms=self.starved_ms,
+        )
+
+    # --- identities and invites --------------------------------------------------------------------
+
+    def _identity(self, request: requests.IdentityCreate | requests.IdentityList) -> replies.AnyResult:
+        book = self._engine.opened()
+        if isinstance(request, requests.IdentityList):
+            return replies.Identities(
+                identities=[
+                    report.identity(record, len(book.of_identity(record.id)))
+                    for record in book.identities.values()
+                ]
+            )
+        name = _name(request.name)
+        if any(record.name == name for record in book.identities.values()):
+            raise ControlError(
+                "name-taken", f"there is an identity «{name}» already", hint="choose another name"
+            )
+        record = IdentityRecord(id=os.urandom(HANDLE), name=name, created=self._engine.clock.now())
+        book.persist(do.Persist(puts=((do.Key(kind="identity", key=record.id), pack(record)),)))
+        book.identities[record.id] = record
+        made = report.identity(record, 0)
+        self._engine.tell(notices.IdentityChanged(identity=made))
+        return made
+
+    def _invite(
+        self, request: requests.InviteCreate | requests.InviteList | requests.InviteRevoke
+    ) -> replies.AnyResult:
+        engine, book = self._engine, self._engine.opened()
+        match request:
+            case requests.InviteCreate(identity=identity, hours=hours):
+                return self._new_invite(self._known(book.identities, identity, "identity").id, hours)
+            case requests.InviteRevoke(invite=invite):
+                engine.end_invitation(self._known(book.invitations, invite, "invite"))
+                return replies.Done()
+        return replies.Invites(
+            invites=[
+                report.invite(open_one, reachable=engine.services.reachable(open_one.onion.public))
+                for open_one in book.invitations.values()
+            ]
+        )
+
+    def _new_invite(self, identity: bytes, hours: int | None) -> replies.Invite:
+        engine, book = self._engine, self._engine.opened()
+        now = engine.clock.now()
+        record = InviteRecord(
+            id=os.urandom(HANDLE),
+            identity=identity,
+            created=now,
+            expires_hour=0 if hours is None else int(now // 3600) + hours + 1,
+            onion_seed=os.urandom(32),
+            static_secret=os.urandom(32),
+            secret=os.urandom(16),
+        )
+        book.persist(do.Persist(puts=((do.Key(kind="invite", key=record.id), pack(record)),)))
+        invitation = Invitation(record, engine.around)
+        book.invitations[record.id] = invitation
+        engine.serve_invitation(invitation)
+        made = report.invite(invitation, reachable=False)
+        engine.tell(notices.InviteChanged(invite=made, state="open"))
+        return made
+
+    def _accept(self, request: requests.InviteAccept) -> replies.Contact:
+        engine, book = self._engine, self._engine.opened()
+        identity = self._known(book.identities, request.identity, "identity").id
+        invite = decode(request.code)
+        now = engine.clock.now()
+        if invite.expired(now):
+            raise ConfigError("this invite is past its time", hint="ask for a new one")
+        own = [i.invite.onion for i in book.invitations.values()]
+        own += [c.record.invite_onion for c in book.contacts.values()]
+        if invite.onion in own:
+            raise ConfigError(
+                "this is your own invite", hint="give it to the person whom you want to talk to"
+            )
+        for contact in book.contacts.values():
+            if invite.onion == contact.record.first_onion:
+                raise ConfigError(
+                    f"you have used this invite already: it is your contact «{contact.record.name}»",
+                    hint="an invite is for one person, once; ask for a new one to make another contact",
+                )
+        contact = join(invite, identity=identity, name=_name(request.name), now=now, around=engine.around)
+        book.persist(
+            do.Persist(puts=((do.Key(kind="contact", key=contact.record.id), pack(contact.record)),))
+        )
+        book.contacts[contact.record.id] = contact
+        engine.serve_contact(contact)
+        engine.start_contact(contact)
+        made = report.contact(contact)
+        engine.tell(notices.ContactChanged(contact=made))
+        return made
+
+    # --- contacts and conversations ----------------------------------------------------------------
+
+    def _contacts(self, identity: str | None) -> replies.Contacts:
+        book = self._engine.opened()
+        wanted = list(book.contacts.values())
+        if identity is not None:
+            wanted = book.of_identity(self._known(book.identities, identity, "identity").id)
+        return replies.Contacts(contacts=[report.contact(contact) for contact in wanted])
+
+    def _conversation(
+        self,
+        contact: Contact,
+        request: requests.Messages | requests.Send | requests.Delete | requests.Shown,
+    ) -> replies.AnyResult:
+        match request:
+            case requests.Messages(limit=limit):
+                timeline = contact.talk.timeline
+                return replies.Conversation(
+                    messages=[
+                        report.message(contact.record.id, record, sent=record.id in timeline.sent)
+                        for record in list(timeline)[-limit:]
+                    ]
+                )
+            case requests.Send():
+                return self._send(contact, request)
+            case requests.Delete():
+                return self._delete(contact, request)
+            case requests.Shown(messages=shown):
+                event = events.MessagesShown(messages=tuple(_bytes(message) for message in shown))
+                self._engine.apply(contact, event)
+                return replies.Done()
+
+    def _send(self, contact: Contact, request: requests.Send) -> replies.Message:
+        if len(request.text.encode()) > MAX_TEXT_BYTES:
+            raise ControlError(
+                "too-long",
+                f"a message has at most {MAX_TEXT_BYTES // 1024} KiB of text",
+                hint="send it in several messages",
+            )
+        identifier = os.urandom(MESSAGE_ID)
+        self._engine.apply(
+            contact, events.TextWritten(id=identifier, text=request.text, lifetime=request.lifetime)
+        )
+        record = contact.talk.timeline.get(identifier)
+        if record is None:
+            raise ControlError(
+                "message-gone", "the message was gone at once", hint="its lifetime is too short"
+            )
+        return report.message(contact.record.id, record, sent=False)
+
+    def _delete(self, contact: Contact, request: requests.Delete) -> replies.Done:
+        identifier = _bytes(request.message)
+        message = contact.talk.timeline.get(identifier)
+        if message is None:
+            raise ControlError(
+                "no-such-message", "there is no such message any more", hint="it may have expired"
+            )
+        if request.both and not message.mine:
+            raise ControlError(
+                "not-yours",
+                "only your own messages can be deleted for both",
+                hint="delete it here; your contact decides about theirs",
+            )
+        self._engine.apply(
+            contact,
+            events.DeletionAsked(message=identifier, both=request.both, id=os.urandom(MESSAGE_ID)),
+        )
+        return replies.Done()
+
+    def _contact(self, handle: str) -> Contact:
+        return self._known(self._engine.opened().contacts, handle, "contact")
+
+    @staticmethod
+    def _known(things: dict[bytes, T], handle: str, what: str) -> T:
+        try:
+            return things[_bytes(handle)]
+        except KeyError:
+            raise ControlError(
+                f"no-such-{what}", f"there is no such {what}", hint=f"onionchat {what} list shows them"
+            ) from None
+
+
+def _bytes(handle: str) -> bytes:
+    try:
+        return bytes.fromhex(handle)
+    except ValueError:
+        return b""
+
+
+def _name(name: str) -> str:
+    clean = plain(name, multiline=False)
+    if not clean:
+        raise ControlError(
+            "bad-name", "a name needs a character that can be seen", hint="choose another name"
+        )
+    return clean

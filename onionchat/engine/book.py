@@ -1,0 +1,121 @@
+"""Everything that an open vault holds, as live machines: identities, invites, contacts.
+
+Laws: the vault is the truth; what is here is made from it at opening and stays in step because every change
+goes through a `Persist`. A contact whose change could not be stored is read again from the vault.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ..crypto.ratchet import Ratchet
+from ..errors import CryptoError, RemoteProtocolError, VaultCorrupt
+from ..protocol.commands import Key, Persist
+from ..protocol.contact import Contact, Surroundings
+from ..protocol.delivery import Inbox, Outbox
+from ..protocol.invitation import Invitation
+from ..protocol.record import (
+    ContactRecord,
+    IdentityRecord,
+    InviteRecord,
+    MessageRecord,
+    OutgoingRecord,
+    R,
+    SeenRecord,
+    SessionRecord,
+    unpack,
+)
+from ..protocol.talk import Talk
+from ..protocol.timeline import Timeline
+from ..store import Name, Record, Vault
+
+IN_A_CONTACT = ("message", "outgoing", "seen", "session")
+
+
+class Book:
+    """Identities, open invites and contacts of an open vault."""
+
+    def __init__(self, vault: Vault, around: Surroundings) -> None:
+        self._vault = vault
+        self._around = around
+        self.identities = {r.id: r for r in self._all("identity", IdentityRecord)}
+        self.contacts = {r.id: self._contact(r) for r in self._all("contact", ContactRecord)}
+        records = self._all("invite", InviteRecord)
+        self.invitations = {r.id: Invitation(r, around) for r in records if not r.contact}
+        self.used_invites = {r.id: r for r in records if r.contact}
+        """Invites of contacts that do not have our pair address yet."""
+
+    def persist(self, command: Persist) -> None:
+        """Store what a machine wants stored.
+
+        Raises:
+            StoreError: nothing of it was stored.
+        """
+        self._vault.commit(
+            puts=[Record(name=_name(key), value=value) for key, value in command.puts],
+            drops=[_name(key) for key in command.drops],
+        )
+
+    def reload(self, contact: bytes) -> Contact | None:
+        """The contact as the vault has it."""
+        value = self._vault.get(Name(kind="contact", scope=b"", key=contact))
+        if value is None:
+            self.contacts.pop(contact, None)
+            return None
+        self.contacts[contact] = self._contact(self._read(value, ContactRecord))
+        return self.contacts[contact]
+
+    def burn(self, contact: Contact) -> None:
+        """Erase a contact with everything in it."""
+        record = contact.record
+        drops = [Key(kind="contact", key=record.id)]
+        if record.invite:
+            drops.append(Key(kind="invite", key=record.invite))
+        for kind in IN_A_CONTACT:
+            names = [found.name for found in self._vault.scan(kind, record.id)]
+            drops += [Key(kind=kind, scope=name.scope, key=name.key) for name in names]
+        self.persist(Persist(drops=tuple(drops)))
+        del self.contacts[record.id]
+        self.used_invites.pop(record.invite, None)
+
+    def of_identity(self, identity: bytes) -> list[Contact]:
+        """Its contacts, in order of creation."""
+        return [contact for contact in self.contacts.values() if contact.record.identity == identity]
+
+    def _contact(self, record: ContactRecord) -> Contact:
+        session = None
+        for found in self._scan("session", record.id, SessionRecord):
+            try:
+                session = Ratchet.from_bytes(found[1].ratchet)
+            except (CryptoError, RemoteProtocolError):
+                record.session_lost = True
+        messages = [message for _, message in self._scan("message", record.id, MessageRecord)]
+        outgoing = [item for _, item in self._scan("outgoing", record.id, OutgoingRecord)]
+        talk = Talk(
+            record,
+            random=self._around.random,
+            session=session,
+            timeline=Timeline(record.id, messages),
+            outbox=Outbox(record.id, outgoing),
+            inbox=Inbox(
+                record.id, {key: seen.until for key, seen in self._scan("seen", record.id, SeenRecord)}
+            ),
+        )
+        return Contact(record, talk, self._around)
+
+    def _all(self, kind: str, record: type[R]) -> list[R]:
+        found = [value for _, value in self._scan(kind, b"", record)]
+        return sorted(found, key=lambda value: value.created)  # type: ignore[attr-defined]  # all three have it
+
+    def _scan(self, kind: str, scope: bytes, record: type[R]) -> list[tuple[bytes, R]]:
+        return [(found.name.key, self._read(found.value, record)) for found in self._vault.scan(kind, scope)]
+
+    def _read(self, value: bytes, record: type[R]) -> R:
+        try:
+            return unpack(value, record)
+        except msgspec.DecodeError:
+            raise VaultCorrupt("a record of the vault cannot be read") from None
+
+
+def _name(key: Key) -> Name:
+    return Name(kind=key.kind, scope=key.scope, key=key.key)

@@ -1,0 +1,124 @@
+"""Sockets of links: accepted, dialled, read cell by cell, their sending side handed to the metronome.
+
+Laws: the engine writes nothing but handshake cells; at most one cell of a peer is buffered; what goes wrong
+on one connection ends that connection and nothing else.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import trio
+
+from ..errors import TransportError
+from ..protocol import events
+from ..protocol.constants import CELL_SIZE, DIALS_UNDER_WAY
+from .sender import Sender
+
+Deliver = Callable[[events.Event], None]
+"""Takes an event to the machine that owns the link."""
+
+Connector = Callable[[], socket.socket]
+"""Blocks until a connection stands; raises `TransportError`."""
+
+DIAL_SECONDS = 120.0
+"""Beyond what a dial takes by itself: for a tor that hangs."""
+
+
+class Connections:
+    """All open connections, by link number."""
+
+    def __init__(self, nursery: trio.Nursery, sender: Sender, tick: float) -> None:
+        self._nursery = nursery
+        self._sender = sender
+        self._tick = tick
+        self._sockets: dict[int, socket.socket] = {}
+        self._scopes: dict[int, trio.CancelScope] = {}
+        self._dials = trio.CapacityLimiter(DIALS_UNDER_WAY)
+
+    def __len__(self) -> int:
+        return len(self._sockets)
+
+    def dial(self, link: int, connect: Connector, deliver: Deliver) -> None:
+        """Connect in the background; says `DialSucceeded`, and in any case `LinkEnded` at the end."""
+        self._scopes[link] = trio.CancelScope()
+        self._nursery.start_soon(self._serve, link, connect, deliver)
+
+    def accept(self, link: int, connection: socket.socket, deliver: Deliver) -> None:
+        """Read from a connection that somebody made; says `LinkEnded` at its end."""
+        self._scopes[link] = trio.CancelScope()
+        self._sockets[link] = connection
+        self._nursery.start_soon(self._serve, link, None, deliver)
+
+    def send(self, link: int, cell: bytes) -> None:
+        """Write a handshake cell at once and whole; a connection that cannot take it ends."""
+        connection = self._sockets.get(link)
+        if connection is None:
+            return
+        try:
+            sent = connection.send(cell, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+        except OSError:
+            sent = 0
+        if sent != len(cell):
+            self._scopes[link].cancel()
+
+    def begin(self, link: int, key: bytes) -> None:
+        """Hand the sending side to the metronome."""
+        connection = self._sockets.get(link)
+        if connection is not None:
+            self._sender.begin(link, connection, key, self._tick)
+
+    def close(self, link: int) -> None:
+        """End a connection at once, also one that is being dialled."""
+        if link in self._scopes:
+            self._scopes[link].cancel()
+
+    async def _serve(self, link: int, connect: Connector | None, deliver: Deliver) -> None:
+        try:
+            with self._scopes[link]:
+                if connect is not None and await self._dial(link, connect):
+                    deliver(events.DialSucceeded(link=link))
+                if link in self._sockets:
+                    await self._cells(link, self._sockets[link], deliver)
+        finally:
+            del self._scopes[link]
+            self._sender.drop(link)
+            connection = self._sockets.pop(link, None)
+            if connection is not None:
+                connection.close()
+            deliver(events.LinkEnded(link=link))
+
+    async def _dial(self, link: int, connect: Connector) -> bool:
+        connection = None
+        with trio.move_on_after(DIAL_SECONDS):
+            try:
+                connection = await trio.to_thread.run_sync(
+                    connect, limiter=self._dials, abandon_on_cancel=True
+                )
+            except TransportError:  # nobody there, or tor gone: the contact dials again in its time
+                return False
+        if connection is None:
+            return False
+        connection.setblocking(False)
+        self._sockets[link] = connection
+        return True
+
+    async def _cells(self, link: int, connection: socket.socket, deliver: Deliver) -> None:
+        cell = bytearray(CELL_SIZE)
+        view = memoryview(cell)
+        have = 0
+        while True:
+            await trio.lowlevel.wait_readable(connection)
+            try:
+                got = connection.recv_into(view[have:])
+            except BlockingIOError:
+                continue
+            except OSError:
+                return
+            if not got:
+                return
+            have += got
+            if have == CELL_SIZE:
+                have = 0
+                deliver(events.CellReceived(link=link, cell=bytes(cell)))

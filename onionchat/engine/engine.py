@@ -1,0 +1,381 @@
+"""The engine: performs what the machines command, between vault, metronome, tor and the control socket.
+
+Laws: one thread, and `apply` never yields: an event's commands are performed whole before the next event; when
+a `Persist` fails nothing after it happens and the contact is read again from the vault; the machines decide,
+this file only does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import math
+import os
+import socket
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import trio
+import trio.lowlevel
+
+from ..control import notices, run_folder
+from ..crypto.onion import OnionKey, onion_address
+from ..errors import ConnectionLost, StoreError
+from ..protocol import commands as do
+from ..protocol import events
+from ..protocol.constants import VIRTUAL_PORT
+from ..protocol.contact import Contact, Surroundings
+from ..protocol.invitation import Invitation
+from ..store import Vault
+from ..tor import dial
+from . import report
+from .book import Book
+from .clock import Clock
+from .connection import Connections, Connector, Deliver
+from .launch import Launch
+from .listener import Listener
+from .plan import Plan
+from .sender import Sender
+from .service import Services
+from .torkeeper import TorKeeper
+
+DIAL_SECONDS = 90.0
+ENOUGH_WAITING = 1
+"""Laid cells (the ready one counts) up to which the metronome can take another without a queue growing."""
+
+Machine = Contact | Invitation
+
+
+class Engine:
+    """Everything that runs while the engine does. ``tell`` gets every notice."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        launch: Launch,
+        nursery: trio.Nursery,
+        tell: Callable[[notices.AnyNotice], None],
+        control_password: str | None = None,
+    ) -> None:
+        self.plan = plan
+        self.clock = Clock()
+        self.around = Surroundings(
+            random=os.urandom, numbers=itertools.count(1), tick_ms=round(plan.tick * 1000)
+        )
+        self.tell = tell
+        self.vault: Vault | None = None
+        self.book: Book | None = None
+        self.sender = Sender(launch, self._left, self._sending_ended)
+        self.connections = Connections(nursery, self.sender, plan.tick)
+        self.services = Services(nursery, self.clock.now, self._services_changed)
+        self.tor = TorKeeper(
+            plan=plan,
+            launch=launch,
+            services=self.services,
+            changed=self._tor_changed,
+            ready=self._tor_ready,
+            control_password=control_password,
+        )
+        self._owners: dict[int, Machine] = {}
+        self._deadlines: dict[Machine, float] = {}
+        self._rescheduled = trio.Event()
+        self._socks_salt = os.urandom(32)
+        self._reachable_invites: set[bytes] = set()
+
+    # --- opening and closing ---------------------------------------------------------------------
+
+    def open(self, vault: Vault) -> None:
+        """The vault is unlocked: bring everything in it to life."""
+        self.vault = vault
+        self.book = Book(vault, self.around)
+        for contact in list(self.book.contacts.values()):
+            self.apply(contact, events.DeadlinePassed())  # nothing expired is ever handed out
+            self.serve_contact(contact)
+        for invitation in self.book.invitations.values():
+            self.serve_invitation(invitation)
+        self.tell(notices.VaultChanged(vault="open"))
+        if self.tor.state.ready:
+            self._tor_ready()
+
+    def opened(self) -> Book:
+        """The open vault's book; only called where the vault is open."""
+        if self.book is None:
+            raise StoreError("the vault is locked", hint="unlock it first")
+        return self.book
+
+    def serve_contact(self, contact: Contact) -> None:
+        """Run a contact's pair address (and the invite it came through, until it knows the pair's keys)."""
+        book = self.opened()
+        self._listen(contact.onion, partial(self._accepted_by, contact.record.id, at_invite=False))
+        used = book.used_invites.get(contact.record.invite)
+        if used is not None:
+            self._listen(
+                OnionKey.from_seed(used.onion_seed),
+                partial(self._accepted_by, contact.record.id, at_invite=True),
+            )
+
+    def serve_invitation(self, invitation: Invitation) -> None:
+        """Run an open invite's onion service."""
+        self._listen(invitation.onion, partial(self._accepted_at_invite, invitation))
+
+    def start_contact(self, contact: Contact) -> None:
+        """Let a contact dial, now or as soon as tor is ready."""
+        if self.tor.socks is not None:
+            contact.start(self.clock.now())
+        self._schedule(contact)
+
+    def forget(self, contact: Contact) -> None:
+        """A contact was burned: its links and addresses go."""
+        self._end_links(contact)
+        self._deadlines.pop(contact, None)
+        self.services.remove(contact.onion.public)
+        self.services.remove(contact.record.invite_onion)
+
+    def forget_invitation(self, invitation: Invitation) -> None:
+        """An invite was revoked, or its time has passed."""
+        self.services.remove(invitation.onion.public)
+        self._end_links(invitation)
+        self._deadlines.pop(invitation, None)
+
+    # --- events and commands ---------------------------------------------------------------------
+
+    def apply(self, machine: Machine, event: events.Event) -> None:
+        """Give ``event`` to ``machine`` and perform what it commands.
+
+        Raises:
+            StoreError: nothing was stored and nothing was done; the contact is as the vault has it.
+        """
+        performed = machine.handle(event, self.clock.now())
+        try:
+            self._perform(machine, performed)
+        except StoreError:
+            self._restore(machine)
+            raise
+        self._schedule(machine)
+
+    def _deliver(self, link: int, event: events.Event) -> None:
+        machine = self._owners.get(link)
+        if machine is None:
+            return
+        if isinstance(event, events.LinkEnded):
+            del self._owners[link]
+        try:
+            self.apply(machine, event)
+        except StoreError as error:
+            self.tell(notices.StoreTroubled(problem=error.message, hint=error.hint))
+
+    def _perform(self, machine: Machine, performed: tuple[do.Command, ...]) -> None:
+        for command in performed:
+            match command:
+                case do.Persist():
+                    self.opened().persist(command)
+                    if isinstance(machine, Invitation) and machine.contact is not None:
+                        self._used(machine, machine.contact)
+                case do.Dial(link=link, onion=onion):
+                    self._owners[link] = machine
+                    self.connections.dial(link, self._connector(machine, onion), self._to(link))
+                case do.SendCell(link=link, cell=cell):
+                    self.connections.send(link, cell)
+                case do.BeginSending(link=link, key=key):
+                    self.connections.begin(link, key)
+                case do.Lay(link=link, cell_type=cell_type, body=body):
+                    self.sender.lay(link, cell_type, body)
+                case do.CloseLink(link=link):
+                    self.connections.close(link)
+                case do.RetireInvite(invite=invite):
+                    self._retire(invite)
+                case _:
+                    self._tell(machine, command)
+
+    def _tell(self, machine: Machine, command: do.Command) -> None:
+        contact = machine.contact if isinstance(machine, Invitation) else machine
+        if contact is None:
+            return
+        identifier = contact.record.id
+        match command:
+            case do.TellContact():
+                self.tell(notices.ContactChanged(contact=report.contact(contact)))
+            case do.TellMessage(message=record, sent=sent, new=new):
+                message = report.message(identifier, record, sent=sent)
+                self.tell(
+                    notices.MessageArrived(message=message)
+                    if new
+                    else notices.MessageChanged(message=message)
+                )
+            case do.TellGone(message=gone, why=why):
+                self.tell(notices.MessageGone(contact=identifier.hex(), message=gone.hex(), why=why))
+            case do.TellDeletionConfirmed(message=gone):
+                self.tell(notices.DeletionConfirmed(contact=identifier.hex(), message=gone.hex()))
+
+    def _restore(self, machine: Machine) -> None:
+        """Back to what the vault has: links end, and everything is resent on the next."""
+        self._end_links(machine)
+        self._deadlines.pop(machine, None)
+        if isinstance(machine, Invitation):
+            fresh = Invitation(machine.record, self.around)
+            fresh.record.contact = b""
+            self.opened().invitations[machine.record.id] = fresh
+            self.services.remove(machine.onion.public)
+            self.serve_invitation(fresh)
+            return
+        contact = self.opened().reload(machine.record.id)
+        if contact is not None:
+            self.tell(notices.ContactChanged(contact=report.contact(contact)))
+            contact.retry(self.clock.now())
+            self._schedule(contact)
+
+    def _end_links(self, machine: Machine) -> None:
+        for link in [link for link, owner in self._owners.items() if owner is machine]:
+            del self._owners[link]
+            self.connections.close(link)
+
+    # --- invites ---------------------------------------------------------------------------------
+
+    def _used(self, invitation: Invitation, contact: Contact) -> None:
+        """Somebody used an invite: from now on its links and its service are the contact's."""
+        book = self.opened()
+        invite = report.invite(invitation, reachable=self.services.reachable(invitation.onion.public))
+        del book.invitations[invitation.record.id]
+        book.used_invites[invitation.record.id] = invitation.record
+        book.contacts[contact.record.id] = contact
+        self._owners.update(dict.fromkeys(contact.links, contact))
+        self._deadlines.pop(invitation, None)
+        self.services.remove(invitation.onion.public)
+        self.serve_contact(contact)
+        self._schedule(contact)
+        self.tell(notices.InviteChanged(invite=invite, state="used"))
+
+    def _retire(self, invite: bytes) -> None:
+        record = self.opened().used_invites.pop(invite, None)
+        if record is not None:
+            self.services.remove(OnionKey.from_seed(record.onion_seed).public)
+
+    # --- connections -----------------------------------------------------------------------------
+
+    def _listen(self, key: OnionKey, accepted: Callable[[socket.socket], None]) -> None:
+        path = None
+        if self.plan.tor == "managed":
+            path = run_folder(Path(self.plan.vault)) / f"{key.public[:6].hex()}.s"
+        self.services.add(key, Listener(path), accepted)
+
+    def _accepted_by(self, contact: bytes, connection: socket.socket, *, at_invite: bool) -> None:
+        machine = self.opened().contacts.get(contact)
+        self._accepted(machine, connection, at_invite=at_invite)
+
+    def _accepted_at_invite(self, invitation: Invitation, connection: socket.socket) -> None:
+        self._accepted(self.opened().invitations.get(invitation.record.id), connection)
+
+    def _accepted(
+        self, machine: Machine | None, connection: socket.socket, *, at_invite: bool = False
+    ) -> None:
+        if machine is None:
+            connection.close()
+            return
+        link = next(self.around.numbers)
+        self._owners[link] = machine
+        self.connections.accept(link, connection, self._to(link))
+        self._deliver(link, events.ConnectionAccepted(link=link, at_invite=at_invite))
+
+    def _connector(self, machine: Machine, onion: bytes) -> Connector:
+        socks = self.tor.socks
+        if socks is None or isinstance(machine, Invitation):
+            return _nowhere
+        # tor never shares a circuit between two user names: one for each identity and contact
+        isolated = machine.record.identity + machine.record.id
+        return partial(
+            dial,
+            socks=socks,
+            user=hashlib.blake2b(isolated, key=self._socks_salt, digest_size=16).hexdigest(),
+            password=hashlib.blake2b(isolated, key=self._socks_salt, digest_size=32).hexdigest(),
+            onion=onion_address(onion),
+            port=VIRTUAL_PORT,
+            timeout=DIAL_SECONDS,
+        )
+
+    def _to(self, link: int) -> Deliver:
+        return partial(self._deliver, link)
+
+    def _left(self, link: int, waiting: int) -> None:
+        if waiting <= ENOUGH_WAITING:
+            self._deliver(link, events.SlotFreed(link=link))
+
+    def _sending_ended(self, link: int) -> None:
+        self.connections.close(link)
+
+    # --- time ------------------------------------------------------------------------------------
+
+    def _schedule(self, machine: Machine) -> None:
+        deadline = machine.next_deadline
+        if deadline is None:
+            self._deadlines.pop(machine, None)
+        elif deadline != self._deadlines.get(machine):
+            self._deadlines[machine] = deadline
+            self._rescheduled.set()
+
+    async def keep_time(self) -> None:
+        """Tell each machine when its deadline has passed."""
+        while True:
+            self._rescheduled = trio.Event()
+            wait = min(self._deadlines.values(), default=math.inf) - self.clock.now()
+            with trio.move_on_after(max(0.0, wait)):
+                await self._rescheduled.wait()
+            now = self.clock.now()
+            for machine in [m for m, deadline in self._deadlines.items() if deadline <= now]:
+                self._deadlines.pop(machine, None)
+                try:
+                    self.apply(machine, events.DeadlinePassed())
+                except StoreError as error:
+                    self.tell(notices.StoreTroubled(problem=error.message, hint=error.hint))
+            await trio.lowlevel.checkpoint()
+
+    async def keep_invites(self) -> None:
+        """End invites whose time has passed."""
+        while True:
+            await trio.sleep(30)
+            if self.book is not None:
+                now = self.clock.now()
+                for invitation in list(self.book.invitations.values()):
+                    if invitation.expires is not None and invitation.expires <= now:
+                        self.end_invitation(invitation)
+
+    def end_invitation(self, invitation: Invitation) -> None:
+        """Take an open invite back."""
+        key = do.Key(kind="invite", key=invitation.record.id)
+        self.opened().persist(do.Persist(drops=(key,)))
+        invite = report.invite(invitation, reachable=False)
+        del self.opened().invitations[invitation.record.id]
+        self.forget_invitation(invitation)
+        self.tell(notices.InviteChanged(invite=invite, state="gone"))
+
+    # --- tor -------------------------------------------------------------------------------------
+
+    def _tor_changed(self) -> None:
+        self.tell(notices.TorChanged(tor=self.tor.state))
+
+    def _tor_ready(self) -> None:
+        if self.book is not None:
+            contacts = self.book.contacts.values()
+            for contact in sorted(contacts, key=lambda contact: -contact.record.last_seen):
+                self.start_contact(contact)
+
+    def _services_changed(self) -> None:
+        services = self.services
+        self.tell(
+            notices.ReachabilityChanged(
+                services=len(services),
+                reachable=services.reachable_count,
+                since=services.reachable_since,
+            )
+        )
+        if self.book is not None:
+            for invitation in self.book.invitations.values():
+                reachable = services.reachable(invitation.onion.public)
+                if reachable is not (invitation.record.id in self._reachable_invites):
+                    self._reachable_invites ^= {invitation.record.id}
+                    invite = report.invite(invitation, reachable=reachable)
+                    self.tell(notices.InviteChanged(invite=invite, state="open"))
+
+
+def _nowhere() -> socket.socket:
+    raise ConnectionLost("tor is not ready")

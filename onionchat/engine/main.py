@@ -1,0 +1,154 @@
+"""The engine's process from start to end.
+
+Laws: the vault's lock is held before anything else and to the last; the passphrase comes by a descriptor or by
+the control socket, never otherwise; an expected error is two lines on stderr and its exit status; anything else
+is a bug and ends the engine loudly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import msgspec
+import trio
+
+from ..control import control_socket, notices, run_folder
+from ..errors import ConfigError, ConnectionLost, OnionchatError
+from ..store import MemoryVault, VaultLock, vault_exists
+from .answer import Answers
+from .engine import Engine
+from .launch import Launch
+from .plan import Plan
+from .process import give_back_memory, harden, step_back
+from .server import ControlServer
+
+STARVED_SECONDS = 0.25
+MAX_SECRET = 4096
+GRACE_SECONDS = 1.0
+"""Beyond one tick, for the close cells to leave."""
+
+
+def main(argv: list[str]) -> int:
+    """Run the engine; returns its exit status."""
+    parser = argparse.ArgumentParser(prog="onionchat.engine")
+    parser.add_argument("channel", type=int)
+    parser.add_argument("plan")
+    parser.add_argument("--passphrase-fd", type=int)
+    parser.add_argument("--control-password-fd", type=int)
+    given = parser.parse_args(argv)
+    harden()
+    try:
+        plan = msgspec.json.decode(given.plan, type=Plan)
+        passphrase = _secret(given.passphrase_fd)
+        password = _secret(given.control_password_fd)
+        trio.run(_run, plan, given.channel, passphrase, password, strict_exception_groups=True)
+    except* OnionchatError as group:
+        error = _first(group)
+        sys.stderr.write(f"error: {error.message}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
+        return max(2, min(error.exit_code, 9)) if not isinstance(error, ConnectionLost) else 0
+    return 0
+
+
+async def _run(plan: Plan, channel: int, passphrase: str | None, password: str | None) -> None:
+    folder = Path(plan.vault)
+    lock = VaultLock.acquire(folder)
+    try:
+        place = run_folder(folder)
+        place.mkdir(mode=0o700, exist_ok=True)
+        place.chmod(0o700)
+        for left in place.iterdir():  # of an engine that was killed: we hold the lock, so nobody uses it
+            left.unlink()
+        with socket.socket(fileno=channel) as launcher:
+            await _serve(plan, launcher, passphrase, password)
+        for left in place.iterdir():
+            left.unlink()
+        place.rmdir()
+    finally:
+        lock.release()
+
+
+async def _serve(plan: Plan, launcher: socket.socket, passphrase: str | None, password: str | None) -> None:
+    async with trio.open_nursery() as nursery:
+        stop = trio.Event()
+        launch = Launch(launcher)
+        server: ControlServer
+
+        def tell(notice: notices.AnyNotice) -> None:
+            server.tell(notice)
+
+        engine = Engine(plan, launch, nursery, tell, password)
+        answers = Answers(engine, stop.set)
+        server = ControlServer(control_socket(Path(plan.vault)), answers.answer)
+        try:
+            nursery.start_soon(launch.serve)
+            await nursery.start(engine.sender.serve)
+            step_back()
+            if plan.amnesic:
+                engine.open(MemoryVault())
+            elif passphrase is not None:
+                _unlock(plan, answers, passphrase)
+            give_back_memory()
+            nursery.start_soon(engine.tor.serve)
+            nursery.start_soon(engine.keep_time)
+            nursery.start_soon(engine.keep_invites)
+            nursery.start_soon(_watch_starvation, engine, answers)
+            nursery.start_soon(_watch_signals, stop)
+            await nursery.start(server.serve)
+            await stop.wait()
+            tell(notices.Stopping())
+            with trio.move_on_after(plan.tick + GRACE_SECONDS):
+                await engine.sender.finish_all()
+        finally:
+            server.close()
+            if engine.vault is not None:
+                engine.vault.close()
+        nursery.cancel_scope.cancel()
+
+
+def _unlock(plan: Plan, answers: Answers, passphrase: str) -> None:
+    exists = vault_exists(Path(plan.vault))
+    if not exists and not plan.create:
+        raise ConfigError(f"there is no vault in {plan.vault}", hint="make it with --create")
+    answers.unlock(passphrase, create=not exists)
+
+
+def _secret(descriptor: int | None) -> str | None:
+    if descriptor is None:
+        return None
+    with open(descriptor, "rb") as source:  # noqa: PTH123 - a descriptor has no path
+        secret = source.read(MAX_SECRET + 1)
+    text = secret.decode("utf-8", "strict") if len(secret) <= MAX_SECRET else ""
+    text = text.removesuffix("\n").removesuffix("\r")
+    if not text:
+        raise ConfigError("no usable passphrase came by the descriptor", hint="it must be one line of text")
+    return text
+
+
+async def _watch_signals(stop: trio.Event) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
+        async for _ in received:
+            stop.set()
+
+
+async def _watch_starvation(engine: Engine, answers: Answers) -> None:
+    """Say it when the engine waits too long for the processor."""
+    while True:
+        expected = trio.current_time() + STARVED_SECONDS
+        await trio.sleep_until(expected)
+        late = trio.current_time() - expected
+        answers.starved_ms = max(late * 1000, answers.starved_ms * 0.99)
+        if late >= STARVED_SECONDS:
+            engine.tell(notices.Starved(milliseconds=late * 1000))
+
+
+def _first(group: BaseExceptionGroup[OnionchatError]) -> OnionchatError:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if not isinstance(error, OnionchatError):
+        raise error
+    return error

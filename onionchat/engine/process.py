@@ -1,0 +1,32 @@
+"""What the engine's process does to itself before it holds a secret.
+
+Laws: nothing here is optional where the system offers it; what it does not offer is not an error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+
+PR_SET_DUMPABLE = 4
+
+
+def harden() -> None:
+    """No core dumps, memory closed to other processes of the user, files for the owner alone."""
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def step_back() -> None:
+    """Take the processor only when nobody else wants it: tor's timing must not show what the engine does."""
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
+def give_back_memory() -> None:
+    """Return what the passphrase's derivation used to the system, so that it does not stay resident."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)

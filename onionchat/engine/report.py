@@ -1,0 +1,68 @@
+"""Machines' state as replies and notices for people and scripts.
+
+Laws: what came from a peer is made safe here, once, before it crosses the control socket; no key, address or
+secret does, but an invite's code, which is made to be handed over.
+"""
+
+from __future__ import annotations
+
+from ..control import replies
+from ..control.text import plain
+from ..protocol.contact import Contact
+from ..protocol.invitation import Invitation
+from ..protocol.record import IdentityRecord, MessageRecord
+
+
+def identity(record: IdentityRecord, contacts: int) -> replies.Identity:
+    """A pseudonym of ours."""
+    return replies.Identity(identity=record.id.hex(), name=record.name, contacts=contacts)
+
+
+def invite(invitation: Invitation, *, reachable: bool) -> replies.Invite:
+    """An open invite."""
+    record = invitation.record
+    return replies.Invite(
+        invite=record.id.hex(),
+        identity=record.identity.hex(),
+        code=invitation.invite.encode(),
+        created=record.created,
+        expires=invitation.expires,
+        reachable=reachable,
+    )
+
+
+def contact(machine: Contact) -> replies.Contact:
+    """A peer."""
+    record, timeline = machine.record, machine.talk.timeline
+    return replies.Contact(
+        contact=record.id.hex(),
+        identity=record.identity.hex(),
+        name=record.name,
+        presence=machine.presence,
+        online_since=machine.online_since,
+        introduced=record.introduced,
+        problem=machine.problem,
+        lifetime=record.lifetime,
+        unread=timeline.unread,
+        last_message=timeline.newest,
+    )
+
+
+def message(contact_id: bytes, record: MessageRecord, *, sent: bool) -> replies.Message:
+    """A message that is alive."""
+    state: replies.MessageState
+    if record.mine:
+        state = "delivered" if record.delivered else "sent" if sent else "queued"
+    else:
+        state = "received" if record.clock is None else "read"
+    return replies.Message(
+        message=record.id.hex(),
+        contact=contact_id.hex(),
+        mine=record.mine,
+        text=plain(record.text),
+        written=record.written,
+        state=state,
+        lifetime=record.lifetime,
+        expires=record.expires,
+        system=record.system,
+    )

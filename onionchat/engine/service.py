@@ -1,0 +1,178 @@
+"""Our onion services: published, and proven reachable by looking them up and dialling them.
+
+Laws: reachable means seen from outside (its descriptor was fetched from the network and a connection came
+through), never that tor took the key; what is not reachable yet is not an error; publishing is paced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
+
+import trio
+
+from ..crypto.onion import OnionKey
+from ..errors import TransportError
+from ..protocol.constants import VIRTUAL_PORT
+from ..tor import TorController, dial
+from .listener import Listener
+
+T = TypeVar("T")
+
+PUBLISH_SECONDS = 120.0
+LOOKUP_SECONDS = 30.0
+DIAL_SECONDS = 60.0
+RETRY_SECONDS = 5.0
+RETRY_MAX_SECONDS = 120.0
+RECHECK_SECONDS = 1800.0
+"""How often a service that was reachable is dialled again."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Service:
+    """One onion service of ours."""
+
+    key: OnionKey
+    listener: Listener
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    reachable_since: float | None = None
+
+
+class Services:
+    """All our onion services, and the tor that carries them at present."""
+
+    def __init__(self, nursery: trio.Nursery, now: Callable[[], float], changed: Callable[[], None]) -> None:
+        self._nursery = nursery
+        self._now = now
+        self._changed = changed
+        self._services: dict[bytes, Service] = {}
+        self._pace = trio.CapacityLimiter(4)
+        self._threads = trio.CapacityLimiter(16)
+        self._tor: tuple[TorController, tuple[str, int]] | None = None
+        self._tor_changed = trio.Event()
+
+    def __len__(self) -> int:
+        return len(self._services)
+
+    def add(self, key: OnionKey, listener: Listener, accepted: Callable[[socket.socket], None]) -> None:
+        """Run a service from now until `remove`."""
+        service = Service(key=key, listener=listener)
+        self._services[key.public] = service
+        self._nursery.start_soon(listener.serve, accepted)
+        self._nursery.start_soon(self._keep, service)
+        self._changed()
+
+    def remove(self, public: bytes) -> None:
+        """End a service: its address is gone."""
+        service = self._services.pop(public, None)
+        if service is not None:
+            service.scope.cancel()
+            service.listener.close()
+            self._changed()
+
+    def tor_ready(self, controller: TorController, socks: tuple[str, int]) -> None:
+        """A tor is bootstrapped: publish everything there."""
+        self._switch((controller, socks))
+
+    def tor_lost(self) -> None:
+        """The tor is gone and every service with it."""
+        self._switch(None)
+
+    def reachable(self, public: bytes) -> bool:
+        """Whether this service was proven reachable."""
+        service = self._services.get(public)
+        return service is not None and service.reachable_since is not None
+
+    @property
+    def reachable_count(self) -> int:
+        """How many were proven reachable."""
+        return sum(s.reachable_since is not None for s in self._services.values())
+
+    @property
+    def reachable_since(self) -> float | None:
+        """Since when all of them are, None while one is not or there is none."""
+        times = [service.reachable_since for service in self._services.values()]
+        return max((t for t in times if t is not None), default=None) if None not in times else None
+
+    def _switch(self, tor: tuple[TorController, tuple[str, int]] | None) -> None:
+        self._tor = tor
+        for service in self._services.values():
+            service.reachable_since = None
+        self._tor_changed.set()
+        self._tor_changed = trio.Event()
+        self._changed()
+
+    async def _keep(self, service: Service) -> None:
+        with service.scope:
+            while True:
+                tor, changed = self._tor, self._tor_changed
+                if tor is not None:
+                    async with trio.open_nursery() as nursery:
+                        nursery.start_soon(self._publish, service, *tor)
+                        await changed.wait()
+                        nursery.cancel_scope.cancel()
+                else:
+                    await changed.wait()
+
+    async def _publish(self, service: Service, controller: TorController, socks: tuple[str, int]) -> None:
+        address = service.key.address
+        retry = RETRY_SECONDS
+        added = False
+        try:
+            while True:
+                try:
+                    if not added:
+                        async with self._pace:
+                            await self._run(
+                                partial(
+                                    controller.add_onion,
+                                    service.key.expanded(),
+                                    target=service.listener.target,
+                                    virtual_port=VIRTUAL_PORT,
+                                )
+                            )
+                            added = True
+                            await self._run(partial(controller.wait_published, address, PUBLISH_SECONDS))
+                    proven = await self._prove(address, controller, socks)
+                except TransportError:
+                    proven = False  # a tor that is gone is noticed elsewhere
+                self._note(service, proven=proven)
+                await trio.sleep(RECHECK_SECONDS if proven else retry)
+                retry = RETRY_SECONDS if proven else min(2 * retry, RETRY_MAX_SECONDS)
+        finally:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 2.0):
+                with contextlib.suppress(TransportError):  # it may have gone with its tor
+                    await self._run(partial(controller.remove_onion, address))
+
+    async def _prove(self, address: str, controller: TorController, socks: tuple[str, int]) -> bool:
+        if not await self._run(partial(controller.fetch_descriptor, address, timeout=LOOKUP_SECONDS)):
+            return False
+        connection = await self._run(
+            partial(
+                dial,
+                socks=socks,
+                user=secrets.token_hex(16),
+                password=secrets.token_hex(16),
+                onion=address,
+                port=VIRTUAL_PORT,
+                timeout=DIAL_SECONDS,
+            )
+        )
+        connection.close()
+        return True
+
+    def _note(self, service: Service, *, proven: bool) -> None:
+        if proven and service.reachable_since is None:
+            service.reachable_since = self._now()
+            self._changed()
+        elif not proven and service.reachable_since is not None:
+            service.reachable_since = None
+            self._changed()
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await trio.to_thread.run_sync(work, limiter=self._threads, abandon_on_cancel=True)
