@@ -14,7 +14,9 @@ from typing import Final
 
 _GAP: Final = "  "
 _MIN_TEXT: Final = 20
-"""Columns that the last cell gets, however narrow the terminal is."""
+"""Columns that the last cell gets beside the others; with fewer left it goes below them."""
+_INDENT: Final = 4
+"""Columns before a last cell that went below the others."""
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
@@ -29,14 +31,21 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     cells = [[*map(one_line, row[:-1]), plain(row[-1])] for row in rows]
     widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
     indent = sum(widths[:-1]) + len(_GAP) * (len(widths) - 1)
-    room = max(_MIN_TEXT, shutil.get_terminal_size().columns - indent) if sys.stdout.isatty() else sys.maxsize
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    below = columns - indent < _MIN_TEXT
+    if below:
+        indent = _INDENT
     lines = []
     for row in cells:
+        text = [piece for line in row[-1].split("\n") for piece in _wrapped(line, max(1, columns - indent))]
         fixed = [
             cell + " " * (width - _width(cell)) for cell, width in zip(row[:-1], widths[:-1], strict=True)
         ]
-        text = [piece for line in row[-1].split("\n") for piece in _wrapped(line, room)]
-        lines.append(_GAP.join([*fixed, ("\n" + " " * indent).join(text)]).rstrip())
+        if below:
+            lines.append(_GAP.join(fixed).rstrip())
+        else:
+            lines.append(_GAP.join([*fixed, text.pop(0)]).rstrip())
+        lines += [" " * indent + piece for piece in text]
     return "\n".join(lines)
 
 

@@ -91,6 +91,7 @@ NOTE = Message(
     lifetime=7200,
     system=True,
 )
+DONE = Done()
 READY = TorState(mode="managed", version="0.4.9.11", percent=100, words="done", ready=True)
 
 Answer = AnyResult | Failure

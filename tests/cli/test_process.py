@@ -1,0 +1,156 @@
+"""The command line as a process: statuses, streams, signals, a real terminal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from onionchat.cli.start import _POLL_SECONDS
+from onionchat.control.notices import VaultChanged
+from onionchat.control.requests import InviteAccept, Unlock
+
+from ..client.scripted import ScriptedEngine, reply
+from .actor import CODE, DONE, Actor
+from .terminal import talk
+
+ONIONCHAT = [sys.executable, "-m", "onionchat"]
+
+
+def process(words: Sequence[str], **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*ONIONCHAT, *words],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env=os.environ | settings,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["--help"], 0),
+        (["--version"], 0),
+        (["status"], 6),
+        (["nonsense"], 2),
+        (["identity"], 2),
+        (["--tick", "1", "status"], 2),
+        (["send"], 2),
+        ([], 2),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_statuses(tmp_path: Path, words: list[str], status: int) -> None:
+    ended = process(words, ONIONCHAT_VAULT=str(tmp_path))
+    assert ended.returncode == status
+    assert "Traceback" not in ended.stderr
+    if status:
+        assert ended.stdout == ""
+        error, hint = ended.stderr.splitlines()
+        assert error.startswith("error: ")
+        assert hint.startswith("hint: ")
+
+
+@pytest.mark.parametrize("words", [["status", "--json"], ["send", "--json"], ["nonsense", "--json"]])
+def test_with_json_errors_are_objects(tmp_path: Path, words: list[str]) -> None:
+    ended = process(words, ONIONCHAT_VAULT=str(tmp_path))
+    assert ended.returncode in {2, 6}
+    assert ended.stdout.startswith('{"error": {"code": "')
+    assert ended.stderr == ""
+
+
+def test_debug_shows_where(tmp_path: Path) -> None:
+    ended = process(["--debug", "status"], ONIONCHAT_VAULT=str(tmp_path))
+    assert "Traceback" in ended.stderr
+    assert ended.stderr.splitlines()[-1].startswith("hint: ")
+
+
+def test_what_is_imported_before_a_command_runs() -> None:
+    names = (
+        "msgspec trio textual stem nacl cryptography asyncio socket sqlite3 platformdirs importlib.metadata"
+    )
+    code = f"import sys, onionchat.cli; print([n for n in {names.split()} if n in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"
+
+
+def test_a_broken_pipe_is_quiet() -> None:
+    notices = [VaultChanged(vault="open")] * 9_000
+    with Actor(notices=[*notices]) as engine:
+        watching = subprocess.Popen(
+            [*ONIONCHAT, "--vault", str(engine.vault), "watch"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        with watching:
+            assert watching.stdout is not None
+            assert watching.stderr is not None
+            watching.stdout.readline()
+            watching.stdout.close()
+            assert watching.stderr.read() == b""
+        assert watching.returncode == 1
+
+
+def test_an_interrupt_is_quiet() -> None:
+    with ScriptedEngine(lambda request: [reply(request, DONE)]) as engine:
+        watching = subprocess.Popen(
+            [*ONIONCHAT, "--vault", str(engine.vault), "watch"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        while not engine.asked:
+            assert watching.poll() is None
+            signal.sigtimedwait([], _POLL_SECONDS)
+        watching.send_signal(signal.SIGINT)
+        out, error = watching.communicate()
+    assert (watching.returncode, out, error.strip()) == (130, b"", b"")
+
+
+def typed(engine: Actor, words: Sequence[str], lines: Sequence[tuple[str, str]]) -> tuple[str, int]:
+    """``onionchat WORDS`` at a terminal."""
+    return talk([*ONIONCHAT, "--vault", str(engine.vault), *words], lines)
+
+
+def test_a_passphrase_is_asked_for_and_never_shown() -> None:
+    with Actor() as engine:
+        shown, status = typed(engine, ["unlock"], [("Passphrase: ", ""), ("Passphrase: ", "hunter2")])
+        assert status == 0
+        assert "hunter2" not in shown
+        assert engine.asked_for(Unlock) == Unlock(passphrase="hunter2")
+
+
+def test_a_new_passphrase_is_asked_for_twice() -> None:
+    with Actor() as engine:
+        lines = [("Passphrase: ", "hunter2"), ("The same again: ", "hunter3")]
+        shown, status = typed(engine, ["unlock", "--create"], lines)
+        assert "the two passphrases differ" in shown
+        assert status == 2
+        assert not [each for each in engine.asked if isinstance(each, Unlock)]
+        _, status = typed(engine, ["unlock", "--create"], [lines[0], ("The same again: ", "hunter2")])
+        assert status == 0
+        assert engine.asked_for(Unlock) == Unlock(passphrase="hunter2", create=True)
+
+
+def test_an_invite_is_asked_for_and_not_shown() -> None:
+    with Actor() as engine:
+        words = ["invite", "accept", "Ada", "--name", "Zoe"]
+        shown, status = typed(engine, words, [("Invite (not shown): ", f" {CODE} ")])
+        assert status == 0
+        assert CODE not in shown
+        assert engine.asked_for(InviteAccept).code == CODE
+
+
+def test_a_long_text_from_a_peer_cannot_begin_a_line_of_its_own() -> None:
+    with Actor() as engine:
+        shown, _ = talk([*ONIONCHAT, "--vault", str(engine.vault), "messages", "Bob"], columns=60)
+    lines = shown.splitlines()
+    assert all(line.startswith(("ffff", "    ")) for line in lines)
+    assert max(map(len, lines)) <= 60
+    assert len(lines) > 4
