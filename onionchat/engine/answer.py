@@ -1,7 +1,7 @@
 """What each request of the control socket does.
 
-Laws: a request is answered at once, after what it asks for is stored; every refusal is an error of our taxonomy
-with what to do; nothing but `Status` and `Unlock` works while the vault is locked.
+Laws: a request is answered at once, after what it asks for is stored; every refusal is an error of our
+taxonomy with what to do; nothing but `Status` and `Unlock` works while the vault is locked.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ class Answers:
         book.persist(do.Persist(puts=((do.Key(kind="invite", key=record.id), pack(record)),)))
         invitation = Invitation(record, engine.around)
         book.invitations[record.id] = invitation
-        engine.serve_invitation(invitation)
+        engine.serve_invite(record)
         made = report.invite(invitation, reachable=False)
         engine.tell(notices.InviteChanged(invite=made, state="open"))
         return made
@@ -249,9 +249,7 @@ class Answers:
         )
         record = contact.talk.timeline.get(identifier)
         if record is None:
-            raise ControlError(
-                "message-gone", "the message was gone at once", hint="its lifetime is too short"
-            )
+            raise ControlError("message-gone", "the message was gone at once")
         return report.message(contact.record.id, record, sent=False)
 
     def _delete(self, contact: Contact, request: requests.Delete) -> replies.Done:
@@ -296,7 +294,5 @@ def _bytes(handle: str) -> bytes:
 def _name(name: str) -> str:
     clean = plain(name, multiline=False)
     if not clean:
-        raise ControlError(
-            "bad-name", "a name needs a character that can be seen", hint="choose another name"
-        )
+        raise ControlError("bad-name", "a name needs a visible character", hint="choose another name")
     return clean

@@ -1,8 +1,8 @@
 """The engine: performs what the machines command, between vault, metronome, tor and the control socket.
 
-Laws: one thread, and `apply` never yields: an event's commands are performed whole before the next event; when
-a `Persist` fails nothing after it happens and the contact is read again from the vault; the machines decide,
-this file only does.
+Laws: one thread, and `apply` never yields: an event's commands are performed whole before the next event;
+when a `Persist` fails nothing after it happens and the contact is read again from the vault; the machines
+decide, this file only does.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from ..protocol import events
 from ..protocol.constants import VIRTUAL_PORT
 from ..protocol.contact import Contact, Surroundings
 from ..protocol.invitation import Invitation
+from ..protocol.record import InviteRecord
 from ..store import Vault
 from ..tor import dial
 from . import report
@@ -93,7 +94,9 @@ class Engine:
             self.apply(contact, events.DeadlinePassed())  # nothing expired is ever handed out
             self.serve_contact(contact)
         for invitation in self.book.invitations.values():
-            self.serve_invitation(invitation)
+            self.serve_invite(invitation.record)
+        for record in self.book.used_invites.values():
+            self.serve_invite(record)
         self.tell(notices.VaultChanged(vault="open"))
         if self.tor.state.ready:
             self._tor_ready()
@@ -105,19 +108,12 @@ class Engine:
         return self.book
 
     def serve_contact(self, contact: Contact) -> None:
-        """Run a contact's pair address (and the invite it came through, until it knows the pair's keys)."""
-        book = self.opened()
-        self._listen(contact.onion, partial(self._accepted_by, contact.record.id, at_invite=False))
-        used = book.used_invites.get(contact.record.invite)
-        if used is not None:
-            self._listen(
-                OnionKey.from_seed(used.onion_seed),
-                partial(self._accepted_by, contact.record.id, at_invite=True),
-            )
+        """Run a contact's pair address."""
+        self._listen(contact.onion, partial(self._accepted_at_pair, contact.record.id))
 
-    def serve_invitation(self, invitation: Invitation) -> None:
-        """Run an open invite's onion service."""
-        self._listen(invitation.onion, partial(self._accepted_at_invite, invitation))
+    def serve_invite(self, record: InviteRecord) -> None:
+        """Run an invite's onion service; it outlives its first use until the contact has our address."""
+        self._listen(OnionKey.from_seed(record.onion_seed), partial(self._accepted_at_invite, record.id))
 
     def start_contact(self, contact: Contact) -> None:
         """Let a contact dial, now or as soon as tor is ready."""
@@ -198,11 +194,8 @@ class Engine:
                 self.tell(notices.ContactChanged(contact=report.contact(contact)))
             case do.TellMessage(message=record, sent=sent, new=new):
                 message = report.message(identifier, record, sent=sent)
-                self.tell(
-                    notices.MessageArrived(message=message)
-                    if new
-                    else notices.MessageChanged(message=message)
-                )
+                arrived = notices.MessageArrived if new else notices.MessageChanged
+                self.tell(arrived(message=message))
             case do.TellGone(message=gone, why=why):
                 self.tell(notices.MessageGone(contact=identifier.hex(), message=gone.hex(), why=why))
             case do.TellDeletionConfirmed(message=gone):
@@ -216,8 +209,6 @@ class Engine:
             fresh = Invitation(machine.record, self.around)
             fresh.record.contact = b""
             self.opened().invitations[machine.record.id] = fresh
-            self.services.remove(machine.onion.public)
-            self.serve_invitation(fresh)
             return
         contact = self.opened().reload(machine.record.id)
         if contact is not None:
@@ -241,7 +232,6 @@ class Engine:
         book.contacts[contact.record.id] = contact
         self._owners.update(dict.fromkeys(contact.links, contact))
         self._deadlines.pop(invitation, None)
-        self.services.remove(invitation.onion.public)
         self.serve_contact(contact)
         self._schedule(contact)
         self.tell(notices.InviteChanged(invite=invite, state="used"))
@@ -259,12 +249,14 @@ class Engine:
             path = run_folder(Path(self.plan.vault)) / f"{key.public[:6].hex()}.s"
         self.services.add(key, Listener(path), accepted)
 
-    def _accepted_by(self, contact: bytes, connection: socket.socket, *, at_invite: bool) -> None:
-        machine = self.opened().contacts.get(contact)
-        self._accepted(machine, connection, at_invite=at_invite)
+    def _accepted_at_pair(self, contact: bytes, connection: socket.socket) -> None:
+        self._accepted(self.opened().contacts.get(contact), connection)
 
-    def _accepted_at_invite(self, invitation: Invitation, connection: socket.socket) -> None:
-        self._accepted(self.opened().invitations.get(invitation.record.id), connection)
+    def _accepted_at_invite(self, invite: bytes, connection: socket.socket) -> None:
+        book = self.opened()
+        used = book.used_invites.get(invite)
+        user = book.contacts.get(used.contact) if used is not None else None
+        self._accepted(user or book.invitations.get(invite), connection, at_invite=True)
 
     def _accepted(
         self, machine: Machine | None, connection: socket.socket, *, at_invite: bool = False

@@ -1,8 +1,8 @@
 """The engine's process from start to end.
 
-Laws: the vault's lock is held before anything else and to the last; the passphrase comes by a descriptor or by
-the control socket, never otherwise; an expected error is two lines on stderr and its exit status; anything else
-is a bug and ends the engine loudly.
+Laws: the vault's lock is held before anything else and to the last; the passphrase comes by a descriptor or
+by the control socket, never otherwise; an expected error is two lines on stderr and its exit status;
+anything else is a bug and ends the engine loudly.
 """
 
 from __future__ import annotations
@@ -46,10 +46,12 @@ def main(argv: list[str]) -> int:
         passphrase = _secret(given.passphrase_fd)
         password = _secret(given.control_password_fd)
         trio.run(_run, plan, given.channel, passphrase, password, strict_exception_groups=True)
-    except* OnionchatError as group:
-        error = _first(group)
+    except (OnionchatError, BaseExceptionGroup) as group:
+        error = _expected(group)
+        if isinstance(error, ConnectionLost):  # the launcher is gone, and the engine goes with it
+            return 0
         sys.stderr.write(f"error: {error.message}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
-        return max(2, min(error.exit_code, 9)) if not isinstance(error, ConnectionLost) else 0
+        return max(2, min(error.exit_code, 9))
     return 0
 
 
@@ -102,6 +104,7 @@ async def _serve(plan: Plan, launcher: socket.socket, passphrase: str | None, pa
             tell(notices.Stopping())
             with trio.move_on_after(plan.tick + GRACE_SECONDS):
                 await engine.sender.finish_all()
+            await server.drain()
         finally:
             server.close()
             if engine.vault is not None:
@@ -145,10 +148,11 @@ async def _watch_starvation(engine: Engine, answers: Answers) -> None:
             engine.tell(notices.Starved(milliseconds=late * 1000))
 
 
-def _first(group: BaseExceptionGroup[OnionchatError]) -> OnionchatError:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    if not isinstance(error, OnionchatError):
+def _expected(error: BaseException) -> OnionchatError:
+    """The one error of ours in what trio raised; anything else is a bug and goes on its way."""
+    inner = error
+    while isinstance(inner, BaseExceptionGroup):
+        inner = next((e for e in inner.exceptions if not isinstance(e, OnionchatError)), inner.exceptions[0])
+    if not isinstance(inner, OnionchatError):
         raise error
-    return error
+    return inner

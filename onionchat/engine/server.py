@@ -26,6 +26,7 @@ MAX_CLIENTS = 32
 QUEUE = 2000
 """Lines that may wait for one client; more, and it is disconnected."""
 CHUNK = 16384
+DRAIN_SECONDS = 1.0
 
 
 class ControlServer:
@@ -35,7 +36,7 @@ class ControlServer:
         self._answer = answer
         self._path = path
         self._watchers: set[trio.MemorySendChannel[bytes]] = set()
-        self._clients = 0
+        self._outboxes: set[trio.MemorySendChannel[bytes]] = set()
         self._socket = socket.socket(socket.AF_UNIX)
         path.unlink(missing_ok=True)  # we hold the vault's lock: nobody else listens there
         try:
@@ -57,6 +58,14 @@ class ControlServer:
         self._socket.close()
         self._path.unlink(missing_ok=True)
 
+    async def drain(self) -> None:
+        """Let every client read what waits for it, and hang up."""
+        for outbox in list(self._outboxes):
+            outbox.close()
+        with trio.move_on_after(DRAIN_SECONDS):
+            while self._outboxes:
+                await trio.sleep(0.01)
+
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Accept clients."""
         async with trio.open_nursery() as nursery:
@@ -68,16 +77,16 @@ class ControlServer:
                 except OSError:
                     await trio.sleep(0.05)
                     continue
-                if self._clients >= MAX_CLIENTS or not _is_ours(connection):
+                if len(self._outboxes) >= MAX_CLIENTS or not _is_ours(connection):
                     connection.close()
                     continue
-                self._clients += 1
                 connection.setblocking(False)
                 stream = trio.SocketStream(trio.socket.from_stdlib_socket(connection))
                 nursery.start_soon(self._client, stream)
 
     async def _client(self, stream: trio.SocketStream) -> None:
         outbox, lines = trio.open_memory_channel[bytes](QUEUE)
+        self._outboxes.add(outbox)
         try:
             async with stream, trio.open_nursery() as nursery:
                 nursery.start_soon(self._write, stream, lines, nursery.cancel_scope)
@@ -85,7 +94,7 @@ class ControlServer:
                     await self._read(stream, outbox)
                 outbox.close()  # what is queued still goes out
         finally:
-            self._clients -= 1
+            self._outboxes.discard(outbox)
             self._watchers.discard(outbox)
 
     async def _write(

@@ -145,9 +145,11 @@ class Services:
                 await trio.sleep(RECHECK_SECONDS if proven else retry)
                 retry = RETRY_SECONDS if proven else min(2 * retry, RETRY_MAX_SECONDS)
         finally:
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + 2.0):
-                with contextlib.suppress(TransportError):  # it may have gone with its tor
-                    await self._run(partial(controller.remove_onion, address))
+            with (
+                trio.CancelScope(shield=True, deadline=trio.current_time() + 2.0),
+                contextlib.suppress(TransportError),  # it may have gone with its tor
+            ):
+                await self._run(partial(controller.remove_onion, address))
 
     async def _prove(self, address: str, controller: TorController, socks: tuple[str, int]) -> bool:
         if not await self._run(partial(controller.fetch_descriptor, address, timeout=LOOKUP_SECONDS)):
