@@ -1,0 +1,283 @@
+"""Killed or failed at any single step, a vault is as it was before the commit or after it.
+
+The steps are every write, sync and reservation of the vault's own files and every SQLite transaction. For
+each, the folder is copied as a kill would leave it, and twice more as a power cut might: with everything that
+was not synced undone, and with the unsynced writes half done.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from onionchat.errors import DiskFull, StoreError
+from onionchat.store import DiskVault, Name, Record, disk, tree
+from onionchat.store.rows import Rows
+
+from .kit import State, create, everything, note, records, reopen
+
+Commit = tuple[State, list[Name]]
+
+
+def scripted_day() -> list[Commit]:
+    """Everything that a commit can be: new, replaced, dropped, mixed, large, across pages, growing."""
+    chance = random.Random(5)
+    day: list[Commit] = [
+        ({note(1): b"first"}, []),
+        ({note(number): b"n%d" % number for number in range(100)}, []),
+        ({note(1): b"again"}, []),
+        ({}, [note(2)]),
+        ({note(3): bytes(40_000), note(200): b"new"}, [note(4), note(5)]),
+        ({note(number): chance.randbytes(60) for number in range(50, 75)}, [note(80)]),
+        ({}, [note(number) for number in range(10, 95, 3)]),
+        ({note(number): b"more" for number in range(1000, 1000 + 63 * 6)}, []),  # past the reserved pages
+        ({note(3): b"small", note(1): b"and again"}, []),
+        ({}, [note(number) for number in range(1000, 1000 + 63 * 6, 20)]),
+        ({note(2): b"back"}, [note(1)]),
+    ]
+    return day
+
+
+def applied(state: State, commit: Commit) -> State:
+    puts, drops = commit
+    return {name: value for name, value in state.items() if name not in drops} | puts
+
+
+def lived(folder: Path, commits: int) -> State:
+    """Make a vault that has that much of the day behind it."""
+    state: State = {}
+    vault = create(folder)
+    for commit in scripted_day()[:commits]:
+        vault.commit(records(commit[0]), commit[1])
+        state = applied(state, commit)
+    vault.close()
+    return state
+
+
+@pytest.fixture(autouse=True)
+def files_that_grow_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tree, "_STEP", 2)
+
+
+class Steps:
+    """Calls a hook before and after each step, and knows what a power cut could undo."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, folder: Path) -> None:
+        self.folder = folder
+        self.hook: Callable[[], None] = lambda: None
+        self.unsynced: dict[str, list[tuple[int, bytes, bytes]]] = {}
+        self.synced_log = 0
+        real_write, real_sync, real_reserve = disk.write_at, disk.sync, disk.reserve
+        real_put, real_drop = Rows.put, Rows.drop
+
+        def write_at(descriptor: int, data: bytes, offset: int) -> None:
+            before = os.pread(descriptor, len(data), offset).ljust(len(data), b"\0")
+            self.hook()
+            real_write(descriptor, data, offset)
+            self.unsynced.setdefault(_file(descriptor), []).append((offset, before, data))
+            self.hook()
+
+        def sync(descriptor: int) -> None:
+            real_sync(descriptor)
+            self.unsynced.pop(_file(descriptor), None)
+            self.hook()
+
+        def reserve(descriptor: int, size: int) -> None:
+            real_reserve(descriptor, size)
+            self.hook()
+
+        def put(rows: Rows, values: Iterable[tuple[int, bytes]]) -> None:
+            self.hook()
+            real_put(rows, values)
+            self.synced_log = self._log_size()
+            self.hook()
+
+        def drop(rows: Rows, slots: Iterable[int]) -> None:
+            self.hook()
+            real_drop(rows, slots)
+            self.hook()
+
+        for target, name, step in (
+            (disk, "write_at", write_at),
+            (disk, "sync", sync),
+            (disk, "reserve", reserve),
+            (Rows, "put", put),
+            (Rows, "drop", drop),
+        ):
+            patch.setattr(target, name, step)
+
+    def copies(self, place: Path) -> Iterator[Path]:
+        """The folder as a kill leaves it, as a power cut may, and as one in the middle of writing may."""
+        for done in (None, 0.0, 0.5):
+            shutil.rmtree(place, ignore_errors=True)
+            shutil.copytree(self.folder, place)
+            if done is not None:
+                self._undo(place / "sealed", done)
+            yield place
+
+    def _undo(self, place: Path, done: float) -> None:
+        for name, writes in self.unsynced.items():
+            with (place / name).open("r+b") as file:
+                for offset, before, data in reversed(writes):
+                    kept = int(len(data) * done)
+                    file.seek(offset)
+                    file.write(data[:kept] + before[kept:])
+        if done == 0.0 and self._log_size() > self.synced_log:
+            os.truncate(place / "rows-wal", self.synced_log)
+
+    def _log_size(self) -> int:
+        log = self.folder / "sealed" / "rows-wal"
+        return log.stat().st_size if log.exists() else 0
+
+
+def _file(descriptor: int) -> str:
+    return Path(f"/proc/self/fd/{descriptor}").readlink().name
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[DiskVault]:
+    vault = reopen(folder)
+    try:
+        yield vault
+    finally:
+        vault.close()
+
+
+@pytest.mark.parametrize("number", range(len(scripted_day())))
+def test_a_kill_or_a_power_cut_at_any_step_leaves_before_or_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    folder, copy = tmp_path / "vault", tmp_path / "copy"
+    before = lived(folder, number)
+    commit = scripted_day()[number]
+    after = applied(before, commit)
+    seen: Counter[str] = Counter()
+    with monkeypatch.context() as patch:
+        steps = Steps(patch, folder)
+        vault = reopen(folder)
+        steps.synced_log = steps._log_size()
+
+        def look() -> None:
+            steps.hook = lambda: None
+            for place in steps.copies(copy):
+                with opened(place) as survivor:
+                    found = everything(survivor)
+                    assert found in (before, after)
+                    seen["after" if found == after else "before"] += 1
+                    survivor.commit([Record(note(9999), b"life goes on")], [note(50)])
+                with opened(place) as survivor:
+                    gone_on = applied(found, ({note(9999): b"life goes on"}, [note(50)]))
+                    assert everything(survivor) == gone_on
+            steps.hook = look
+
+        steps.hook = look
+        vault.commit(records(commit[0]), commit[1])
+        assert min(seen["before"], seen["after"]) >= 6
+        seen.clear()
+        look()  # once the commit has returned, nothing can undo it
+        assert seen == {"after": 3}
+        vault.close()
+
+
+@pytest.mark.parametrize("number", [3, 4, 7, 10])
+@pytest.mark.parametrize("kind", [DiskFull, StoreError, KeyboardInterrupt])
+def test_a_failure_at_any_step_changes_nothing_or_ends_the_vault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[BaseException]
+) -> None:
+    start, folder = tmp_path / "start", tmp_path / "vault"
+    before = lived(start, number)
+    commit = scripted_day()[number]
+    outcomes: Counter[str] = Counter()
+    while True:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(start, folder)
+        countdown = outcomes.total() + 1
+        with monkeypatch.context() as patch, opened(folder) as vault:
+            steps = Steps(patch, folder)
+
+            def fail() -> None:
+                nonlocal countdown
+                countdown -= 1
+                if countdown == 0:
+                    raise kind("not now")
+
+            steps.hook = fail
+            outcomes[_outcome(vault, commit, before)] += 1
+        with opened(folder) as survivor:
+            assert everything(survivor) in (before, applied(before, commit))
+        if countdown > 0:
+            break
+    assert outcomes["done"] >= 1
+    assert outcomes["refused" if kind is DiskFull else "ended"] >= 5
+
+
+def _outcome(vault: DiskVault, commit: Commit, before: State) -> str:
+    """Try a commit: it is done, or refused without a trace and done at the second try, or ends the vault."""
+    puts, drops = records(commit[0]), commit[1]
+    after = applied(before, commit)
+    outcome = "done"
+    try:
+        vault.commit(puts, drops)
+    except DiskFull:
+        outcome = "refused"
+        assert everything(vault) == before
+        vault.commit(puts, drops)
+    except (StoreError, KeyboardInterrupt):
+        try:
+            vault.get(note(1))
+        except StoreError:
+            return "ended"
+    assert everything(vault) == after
+    return outcome
+
+
+WORKER = """
+import os, sys
+from pathlib import Path
+from tests.store.kit import note, reopen
+from onionchat.store import Record
+LAST = note(0)
+vault = reopen(Path(sys.argv[1]))
+number = int(sys.argv[2])
+while True:
+    number += 1
+    value = b"%d" % number
+    vault.commit([Record(LAST, value), Record(note(number + 5), value)], [note(number)])
+    print(number, flush=True)
+"""
+
+
+def test_killed_for_real_and_again(tmp_path: Path) -> None:
+    folder = tmp_path / "vault"
+    create(folder).close()
+    chance = random.Random()
+    last = 0
+    for _ in range(6):
+        told = last
+        with subprocess.Popen(
+            [sys.executable, "-c", WORKER, str(folder), str(last)], stdout=subprocess.PIPE, text=True
+        ) as worker:
+            try:
+                assert worker.stdout is not None
+                for _ in range(chance.randrange(1, 60)):
+                    told = int(worker.stdout.readline())
+            finally:
+                os.kill(worker.pid, signal.SIGKILL)
+            for line in worker.stdout:
+                told = int(line)
+        with opened(folder) as vault:
+            found = everything(vault)
+        last = int(found[note(0)])
+        assert last in (told, told + 1)
+        expected = {note(number + 5): b"%d" % number for number in range(max(1, last - 4), last + 1)}
+        assert found == expected | {note(0): b"%d" % last}
