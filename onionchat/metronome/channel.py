@@ -92,7 +92,11 @@ class Drop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """A cell was handed to the socket. Times are seconds of the monotonic clock."""
+    """A cell was handed to the socket. Times are seconds of the monotonic clock.
+
+    Each laid cell that leaves is reported, if late. An engine counts them: it keeps what it has laid, less
+    what has left, at `QUEUE_LIMIT` or below, and is never too quick, however late it reads.
+    """
 
     link: int
     real: bool

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ..errors import ConnectionLost, LocalProtocolError
-from .channel import MAX_DATAGRAM, Begin, Ended, ToEngine, decode_to_metronome, encode
+from .channel import MAX_DATAGRAM, Begin, Left, ToEngine, decode_to_metronome, encode
 from .loop import Arrival
 
 _DESCRIPTORS: Final = 2
@@ -64,7 +64,7 @@ class ProcessEdge:
         self._channel = channel
         self._poll = select.poll()
         self._poll.register(channel, select.POLLIN)
-        self._endings: deque[Ended] = deque()
+        self._unsent: deque[ToEngine] = deque()
 
     clock = staticmethod(time.monotonic)
 
@@ -95,19 +95,17 @@ class ProcessEdge:
     def report(self, message: ToEngine) -> None:
         """See `Edge.report`.
 
-        While the engine does not read, `Left` is let go (the next one counts what waits), and `Ended` is
-        kept, one for each link that was, until there is room again.
+        While the engine does not read, what it counts on is kept until there is room again: the endings,
+        and the laid cells that left, of which no more can be than were laid. Covers that left are let go.
         """
-        if isinstance(message, Ended):
-            self._endings.append(message)
+        self._unsent.append(message)
         try:
-            while self._endings:
-                self._channel.send(encode(self._endings[0]), socket.MSG_DONTWAIT)
-                self._endings.popleft()
-            if not isinstance(message, Ended):
-                self._channel.send(encode(message), socket.MSG_DONTWAIT)
-        except OSError:
-            return  # no room, or the engine is gone, which the next receive will say
+            while self._unsent:
+                self._channel.send(encode(self._unsent[0]), socket.MSG_DONTWAIT)
+                self._unsent.popleft()
+        except OSError:  # no room, or the engine is gone, which the next receive will say
+            if isinstance(message, Left) and not message.real:
+                self._unsent.pop()
 
 
 def _arrival(datagram: bytes, descriptors: Sequence[int], flags: int) -> Arrival:
