@@ -16,16 +16,13 @@ import msgspec
 
 from ..errors import CryptoError, RemoteProtocolError
 from . import labels
-from .header import NUMBER_LIMIT
+from .header import MAX_NUMBER
 from .kem import KEM_CIPHERTEXT_SIZE, KEM_KEY_SIZE, KEM_SEED_SIZE, KemPair, encapsulate
 from .keys import KEY_SIZE
 from .secret import Secret
 
 MIXED_SIZE: Final = 2 * KEY_SIZE
 """Bytes that enter the root key: the KEM secret and its binding."""
-
-LAST_EPOCH: Final = NUMBER_LIMIT - 1
-"""Nothing is proposed after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +41,9 @@ class KemCiphertext:
     ciphertext: bytes
 
 
-class Epoch(Secret, msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+class Epoch(
+    Secret, msgspec.Struct, frozen=True, array_like=True, kw_only=True, eq=False, forbid_unknown_fields=True
+):
     """The last epoch that began, and what is under way for the next.
 
     Attributes:
@@ -55,7 +54,7 @@ class Epoch(Secret, msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         mixed: secret ‖ binding, once we have it.
     """
 
-    number: Annotated[int, msgspec.Meta(ge=0, le=LAST_EPOCH)]
+    number: Annotated[int, msgspec.Meta(ge=0, le=MAX_NUMBER)]
     proposer: bool
     offer: Annotated[bytes, msgspec.Meta(min_length=KEM_CIPHERTEXT_SIZE, max_length=KEM_KEY_SIZE)] | None = (
         None
@@ -73,7 +72,7 @@ class Epoch(Secret, msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     @property
     def awaits_proposal(self) -> bool:
         """Whether the next proposal is ours and was not made."""
-        return self.proposer and self.offer is None and self.mixed is None and self.number < LAST_EPOCH
+        return self.proposer and self.offer is None and self.mixed is None and self.number < MAX_NUMBER
 
     def propose(self) -> Epoch:
         """With a key of ours on offer; only where ``awaits_proposal``."""
@@ -96,7 +95,12 @@ class Epoch(Secret, msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         """
         if 0 <= part.epoch <= self.number:
             return self
-        if part.epoch != self.number + 1 or self.proposer != isinstance(part, KemCiphertext):
+        expected = self.number + 1
+        if (
+            part.epoch != expected
+            or expected > MAX_NUMBER
+            or self.proposer != isinstance(part, KemCiphertext)
+        ):
             raise RemoteProtocolError("the peer sent a key exchange that nobody asked for")
         if self.mixed is not None:
             return self

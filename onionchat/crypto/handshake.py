@@ -145,8 +145,11 @@ class Handshake(Secret):
             random: gives the ephemeral keys.
 
         Raises:
+            LocalProtocolError: there is no psk.
             CryptoError: a key of a wrong length.
         """
+        if not psks:
+            raise LocalProtocolError("a responder needs a psk")
         _check_sizes(*psks)
         states = [
             HandshakeState(PATTERN, initiator=False, prologue=prologue, random=random, static=static, psk=psk)

@@ -17,8 +17,8 @@ NONCE_SIZE: Final = 24
 HEADER_SIZE: Final = 44
 SEALED_HEADER_SIZE: Final = 60
 
-NUMBER_LIMIT: Final = 2**32
-"""Chain lengths, message numbers and epochs are below this: they have four bytes."""
+MAX_NUMBER: Final = 2**32 - 1
+"""The last epoch, and the most envelopes that a chain has: a header gives them four bytes."""
 
 _LAYOUT: Final = Struct(">32sIII")
 

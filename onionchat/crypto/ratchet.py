@@ -23,7 +23,7 @@ from . import RandomSource
 from .chain import chain_step
 from .epoch import Epoch, KemCiphertext, KemKey
 from .handshake import SessionSeed
-from .header import NONCE_SIZE, NUMBER_LIMIT, SEALED_HEADER_SIZE, pack_header
+from .header import MAX_NUMBER, NONCE_SIZE, SEALED_HEADER_SIZE, pack_header
 from .keys import KeyPair
 from .secret import Secret
 from .session import EPOCH_SECONDS, ChainState, SessionState, associated_data
@@ -125,7 +125,7 @@ class Ratchet(Secret):
         if sending is None:
             raise LocalProtocolError("nothing can be sent before the initiator's first envelope arrived")
         number = state.sent
-        if number >= NUMBER_LIMIT:
+        if number >= MAX_NUMBER:
             raise LocalProtocolError("this sending chain is used up")
         state.sent = number + 1
         next_key, key = chain_step(sending.key)

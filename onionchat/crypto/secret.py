@@ -14,8 +14,15 @@ class Secret:
 
     __slots__ = ()
 
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} (redacted)>"
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        """Rich asks for this before ``repr``, and a ``msgspec.Struct`` would answer with its fields."""
+        return []
 
     def __reduce_ex__(self, protocol: SupportsIndex, /) -> NoReturn:
         raise TypeError(f"{type(self).__name__} holds secrets and cannot be pickled")

@@ -14,7 +14,7 @@ import msgspec
 from . import labels
 from .epoch import Epoch
 from .handshake import SessionSeed
-from .header import NUMBER_LIMIT
+from .header import MAX_NUMBER
 from .keys import KEY_SIZE
 from .secret import Secret
 from .skipped import MAX_OLD_CHAINS, MAX_SKIPPED, Chains, stored
@@ -29,17 +29,19 @@ EPOCH_SECONDS: Final = 3600
 """Seconds after which one is due, however few the envelopes."""
 
 _Key = Annotated[bytes, msgspec.Meta(min_length=KEY_SIZE, max_length=KEY_SIZE)]
-_Number = Annotated[int, msgspec.Meta(ge=0, le=NUMBER_LIMIT)]
+_Number = Annotated[int, msgspec.Meta(ge=0, le=MAX_NUMBER)]
 
 
-class ChainState(Secret, msgspec.Struct, frozen=True, array_like=True):
+class ChainState(Secret, msgspec.Struct, frozen=True, array_like=True, eq=False, forbid_unknown_fields=True):
     """A chain's next key, and the key that seals its headers."""
 
     key: _Key
     header_key: _Key
 
 
-class SessionState(Secret, msgspec.Struct, array_like=True, kw_only=True, forbid_unknown_fields=True):
+class SessionState(
+    Secret, msgspec.Struct, array_like=True, kw_only=True, eq=False, forbid_unknown_fields=True
+):
     """One side's state.
 
     Attributes:

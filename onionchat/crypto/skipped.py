@@ -8,6 +8,7 @@ which is also that of their age.
 from __future__ import annotations
 
 from bisect import bisect_left
+from hmac import compare_digest
 from struct import Struct
 from typing import Annotated, Final
 
@@ -36,7 +37,9 @@ pack_key = _RECORD.pack
 """``pack_key(number, now, message_key)``: one record."""
 
 
-class SkippedChain(Secret, msgspec.Struct, frozen=True, array_like=True):
+class SkippedChain(
+    Secret, msgspec.Struct, frozen=True, array_like=True, eq=False, forbid_unknown_fields=True
+):
     """The keys that are missing from one chain: its header key and its records."""
 
     header_key: Annotated[bytes, msgspec.Meta(min_length=KEY_SIZE, max_length=KEY_SIZE)]
@@ -58,7 +61,7 @@ def stored(chains: Chains) -> int:
 
 def add(chains: Chains, header_key: bytes, records: bytes) -> Chains:
     """Append ``records`` (of ``pack_key``) to the newest chain, which ``header_key`` names or begins."""
-    if chains and chains[-1].header_key == header_key:
+    if chains and compare_digest(chains[-1].header_key, header_key):
         records = chains[-1].records + records
         chains = chains[:-1]
     chains = (*chains, SkippedChain(header_key, records))
@@ -73,7 +76,7 @@ def retire(chains: Chains) -> Chains:
 def take(chains: Chains, header_key: bytes, number: int) -> tuple[bytes, Chains] | None:
     """The key of one envelope and the chains without it; None where it is not stored: a repeated envelope."""
     for place, chain in enumerate(chains):
-        if chain.header_key != header_key:
+        if not compare_digest(chain.header_key, header_key):
             continue
         records = chain.records
         start = _RECORD.size * bisect_left(

@@ -11,7 +11,7 @@ from ..errors import DecryptionError
 from . import RandomSource, skipped
 from .chain import chain_step
 from .epoch import Epoch
-from .header import Header, open_header
+from .header import MAX_NUMBER, Header, open_header
 from .keys import KeyPair, exchange
 from .root import root_step
 from .session import EPOCH_MESSAGES, EPOCH_SECONDS, ChainState, SessionState
@@ -103,6 +103,8 @@ def _begin(state: SessionState, epoch: Epoch, now: int) -> None:
 
 def _advance(state: SessionState, chain: ChainState, number: int, now: int) -> bytes:
     """The key of envelope ``number``, with those before it stored."""
+    if number == MAX_NUMBER:  # no chain has so many envelopes
+        raise DecryptionError
     chain_key = chain.key if number == state.received else _skip(state, chain, number, now)
     next_key, key = chain_step(chain_key)
     state.receiving = ChainState(next_key, chain.header_key)

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import blake2b
+
+import pytest
+
+from onionchat.crypto.epoch import Epoch, KemCiphertext, KemKey
+from onionchat.crypto.header import MAX_NUMBER
+from onionchat.errors import RemoteProtocolError
+
+
+def opened() -> tuple[Epoch, Epoch, KemKey, KemCiphertext]:
+    """A proposer who has offered a key, a peer who has answered it, and both parts."""
+    proposer = Epoch(number=0, proposer=True).propose()
+    key = proposer.part()
+    assert isinstance(key, KemKey)
+    peer = Epoch(number=0, proposer=False).accept(key)
+    ciphertext = peer.part()
+    assert isinstance(ciphertext, KemCiphertext)
+    return proposer, peer, key, ciphertext
+
+
+def test_both_come_to_the_same_secret_and_change_roles() -> None:
+    proposer, peer, key, ciphertext = opened()
+    assert (key.epoch, ciphertext.epoch) == (1, 1)
+    assert proposer.mixed is None
+    proposer = proposer.accept(ciphertext)
+    assert proposer.mixed == peer.mixed
+    assert proposer.mixed is not None
+    assert (
+        proposer.mixed[32:]
+        == blake2b(
+            b"\0\0\0\1" + key.key + ciphertext.ciphertext, digest_size=32, person=b"onionchat/1 kem"
+        ).digest()
+    )
+    assert (proposer.part(), proposer.seed) == (None, None)
+    after = proposer.begin_next(), peer.begin_next()
+    assert [(epoch.number, epoch.proposer) for epoch in after] == [(1, False), (1, True)]
+    assert all((epoch.offer, epoch.seed, epoch.mixed) == (None, None, None) for epoch in after)
+
+
+def test_a_part_is_repeated_unchanged() -> None:
+    proposer, peer, key, ciphertext = opened()
+    assert proposer.part() == key
+    assert peer.part() == ciphertext
+
+
+def test_repeated_and_stale_parts_change_nothing() -> None:
+    proposer, peer, key, ciphertext = opened()
+    assert peer.accept(key) is peer
+    proposer = proposer.accept(ciphertext)
+    assert proposer.accept(ciphertext) is proposer
+    for epoch in (proposer.begin_next(), peer.begin_next()):
+        assert epoch.accept(key) is epoch
+        assert epoch.accept(ciphertext) is epoch
+
+
+def test_a_second_key_for_an_answered_epoch_is_ignored() -> None:
+    _, peer, _, _ = opened()
+    other = Epoch(number=0, proposer=True).propose().part()
+    assert isinstance(other, KemKey)
+    assert peer.accept(other) is peer
+
+
+@pytest.mark.parametrize("number", [2, -1, 2**40])
+def test_an_epoch_that_cannot_be_next_is_refused(number: int) -> None:
+    proposer, _, key, ciphertext = opened()
+    with pytest.raises(RemoteProtocolError, match="nobody asked"):
+        proposer.accept(replace(ciphertext, epoch=number))
+    with pytest.raises(RemoteProtocolError, match="nobody asked"):
+        Epoch(number=0, proposer=False).accept(replace(key, epoch=number))
+
+
+def test_a_part_from_the_wrong_side_is_refused() -> None:
+    proposer, peer, key, ciphertext = opened()
+    with pytest.raises(RemoteProtocolError, match="nobody asked"):
+        proposer.accept(key)
+    with pytest.raises(RemoteProtocolError, match="nobody asked"):
+        peer.accept(ciphertext)
+    with pytest.raises(RemoteProtocolError, match="nobody asked"):
+        Epoch(number=0, proposer=True).accept(ciphertext)
+
+
+def test_a_malformed_part_is_refused() -> None:
+    proposer, _, key, ciphertext = opened()
+    peer = Epoch(number=0, proposer=False)
+    for bad in (key.key[1:], key.key + b"\0", b"\xff" * 1184, b""):
+        with pytest.raises(RemoteProtocolError, match="malformed"):
+            peer.accept(replace(key, key=bad))
+    for bad in (ciphertext.ciphertext[1:], ciphertext.ciphertext + b"\0", b""):
+        with pytest.raises(RemoteProtocolError, match="malformed"):
+            proposer.accept(replace(ciphertext, ciphertext=bad))
+
+
+def test_nothing_follows_the_last_epoch() -> None:
+    assert Epoch(number=MAX_NUMBER - 1, proposer=True).awaits_proposal
+    assert not Epoch(number=MAX_NUMBER, proposer=True).awaits_proposal
+    _, _, key, _ = opened()
+    with pytest.raises(RemoteProtocolError, match="nobody asked"):
+        Epoch(number=MAX_NUMBER, proposer=False).accept(replace(key, epoch=MAX_NUMBER + 1))
+
+
+def test_only_an_idle_proposer_awaits_a_proposal() -> None:
+    proposer, peer, _, ciphertext = opened()
+    assert Epoch(number=0, proposer=True).awaits_proposal
+    assert not Epoch(number=0, proposer=False).awaits_proposal
+    assert not any(epoch.awaits_proposal for epoch in (proposer, peer, proposer.accept(ciphertext)))
+
+
+SEED, MIXED, KEY, CIPHERTEXT = bytes(64), bytes(64), bytes(1184), bytes(1088)
+
+
+@pytest.mark.parametrize(
+    ("proposer", "offer", "seed", "mixed"),
+    [
+        (True, KEY, None, None),
+        (True, None, SEED, None),
+        (True, KEY, SEED, MIXED),
+        (True, CIPHERTEXT, SEED, None),
+        (False, None, None, MIXED),
+        (False, CIPHERTEXT, None, None),
+        (False, CIPHERTEXT, SEED, MIXED),
+        (False, KEY, None, MIXED),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(
+    proposer: bool, offer: bytes | None, seed: bytes | None, mixed: bytes | None
+) -> None:
+    with pytest.raises(ValueError, match="do not fit"):
+        Epoch(number=0, proposer=proposer, offer=offer, seed=seed, mixed=mixed)
