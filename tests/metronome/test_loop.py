@@ -248,6 +248,24 @@ def test_the_engine_is_not_heard_right_before_a_deadline() -> None:
     assert run(due - QUIET / 2) == ["sent"] * 5 + ["heard"]
 
 
+def test_an_engine_that_never_stops_talking_delays_no_cell_by_more_than_one_message() -> None:
+    cost = 0.003
+
+    class Slow(SimulatedEdge):
+        def receive(self, until: float) -> Arrival | None:
+            arrival = super().receive(until)
+            self.now += cost if arrival is not None else 0.0
+            return arrival
+
+    edge = Slow(end=20.0)
+    outlet = SimulatedOutlet(lambda: edge.now)
+    talk = [(3.0, Arrival(message=Drop(link=1))) for _ in range(5000)]
+    edge.script([(0.0, begin(1, SimulatedOutlet(lambda: edge.now))), (0.0, begin(0, outlet)), *talk])
+    Metronome(edge=edge, random=random.Random(7).randbytes).run()
+    assert len(outlet.sent) in {19, 20}
+    assert all(report.sent - report.scheduled <= cost for report in edge.left)
+
+
 def test_the_engine_is_heard_between_deadlines_that_crowd() -> None:
     links = 200
     run: Run = play(
