@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from hashlib import sha512
+from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from onionchat.crypto.handshake import PAYLOAD_SIZES, Handshake, invite_psk, prologue
+from onionchat.crypto.kem import KEM_KEY_SIZE, KemPair
 from onionchat.crypto.keys import KeyPair
 from onionchat.crypto.link import CELL_SIZE, ReceivingCipher, SendingCipher
 from onionchat.errors import CryptoError, DecryptionError, LocalProtocolError
@@ -167,6 +169,20 @@ def test_an_unusable_ephemeral_key_is_an_error_of_its_own() -> None:
     message = bytes(CELL_SIZE)
     with pytest.raises(CryptoError, match="not usable"):
         Meeting().responder().read(message)
+
+
+def test_an_unusable_kem_key_ends_the_handshake(monkeypatch: pytest.MonkeyPatch) -> None:
+    meeting = Meeting()
+    initiator, responder = meeting.initiator(), meeting.responder()
+    first, second, _ = payloads()
+    with monkeypatch.context() as patch:
+        patch.setattr(KemPair, "from_seed", lambda _: SimpleNamespace(public=b"\xff" * KEM_KEY_SIZE))
+        message = initiator.write(first)
+    assert responder.read(message) == first
+    with pytest.raises(CryptoError, match="not usable"):
+        responder.write(second)
+    with pytest.raises(LocalProtocolError, match="not our turn"):
+        responder.write(second)
 
 
 def test_turns_and_sizes_are_kept() -> None:

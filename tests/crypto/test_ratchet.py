@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_encrypt as seal
 
+from onionchat.crypto.chain import chain_step
 from onionchat.crypto.epoch import KemCiphertext, KemKey
 from onionchat.crypto.header import MAX_NUMBER, pack_header
 from onionchat.crypto.keys import KeyPair
@@ -169,30 +170,22 @@ class TestForgeries:
         for seed in range(20):
             refuses(responder, source(seed)(ENVELOPE_SIZE))
 
-    def _hostile(self, sender: Side, *, dh: bytes, previous: int, number: int, epoch: int) -> bytes:
-        """What the peer himself could send: a header of his choice under the key of his next chain."""
-        state = sender.ratchet._state
-        assert state.sending is not None
-        nonce = sender.random(24)
-        sealed = seal(pack_header(dh, previous, number, epoch), None, nonce, state.sending.header_key)
-        return nonce + sealed + sender.random(BODY_SIZE + 16)
-
-    def test_a_hostile_peer_cannot_move_the_state(self) -> None:
+    def test_a_hostile_peer_who_lies_about_his_last_chain_is_refused(self) -> None:
         initiator, responder = sides()
         exchange_turns(initiator, responder, 2)
-        good = source(5)(32)
-        for fields in (
-            {"dh": bytes(32), "previous": 1, "number": 0, "epoch": 0},
-            {"dh": good, "previous": 0, "number": 0, "epoch": 0},
-            {"dh": good, "previous": MAX_NUMBER, "number": 0, "epoch": 0},
-            {"dh": good, "previous": 1, "number": MAX_SKIPPED_PER_STEP + 1, "epoch": 0},
-            {"dh": good, "previous": 1, "number": MAX_NUMBER, "epoch": 0},
-            {"dh": good, "previous": 1, "number": 0, "epoch": 1},
-            {"dh": good, "previous": 1, "number": 0, "epoch": MAX_NUMBER},
-            {"dh": good, "previous": 1, "number": 0, "epoch": 0},
-        ):
-            refuses(responder, self._hostile(initiator, **fields))  # type: ignore[arg-type]  # mixed values
+        honest = initiator.ratchet.to_bytes()
+        for previous in (0, MAX_SKIPPED_PER_STEP + 2, MAX_NUMBER):
+            initiator.ratchet = Ratchet.from_bytes(honest)
+            set_field(initiator, previous=previous)
+            refuses(responder, initiator.send())
+        initiator.ratchet = Ratchet.from_bytes(honest)
         assert responder.receive(initiator.send(BODY)) == BODY
+
+    def test_a_hostile_peer_who_sends_an_unusable_key_is_refused(self) -> None:
+        initiator, responder = sides()
+        exchange_turns(initiator, responder, 2)
+        set_field(initiator, own_public=bytes(32))
+        refuses(responder, initiator.send())
 
 
 class TestSkipping:
@@ -390,6 +383,46 @@ class TestEpochs:
         initiator.receive(responder.send())
         refuses(forgetful, initiator.send())
 
+    def test_a_mark_from_the_wrong_side_is_refused(self) -> None:
+        initiator, responder = answered()
+        mixed = responder.ratchet._state.epoch.mixed
+        set_field(responder, epoch=[0, True, None, None, mixed])
+        responder.receive(initiator.send())
+        assert epoch_of(responder) == (1, False)
+        refuses(initiator, responder.send())
+
+    @pytest.mark.parametrize("number", [1, 6])
+    def test_a_mark_that_is_not_the_next_is_refused(self, number: int) -> None:
+        initiator, responder = answered()
+        responder.receive(initiator.send())
+        mixed = initiator.ratchet._state.epoch.mixed
+        set_field(initiator, epoch=[number - 1, True, None, None, mixed])
+        initiator.receive(marked_as(responder, number - 1))
+        assert epoch_of(initiator) == (number, False)
+        envelope = initiator.send(BODY)
+        if number == 1:
+            assert responder.receive(envelope) == BODY
+        else:
+            refuses(responder, envelope)
+
+
+def answered() -> tuple[Side, Side]:
+    """Both know the secret of epoch 1, and neither has mixed it in."""
+    initiator, responder = sides()
+    initiator.now += 3600
+    carry_parts(initiator, responder)
+    carry_parts(responder, initiator)
+    assert initiator.ratchet._state.epoch.mixed == responder.ratchet._state.epoch.mixed is not None
+    return initiator, responder
+
+
+def marked_as(side: Side, epoch: int) -> bytes:
+    """An envelope under a mark that ``side`` would not give, from a copy of it."""
+    copy = Side(Ratchet.from_bytes(side.ratchet.to_bytes()))
+    state = copy.ratchet._state.epoch
+    set_field(copy, epoch=[epoch, state.proposer, state.offer, state.seed, state.mixed])
+    return copy.send()
+
 
 class TestEdges:
     def test_a_chain_ends_before_its_number_wraps(self) -> None:
@@ -412,5 +445,7 @@ class TestEdges:
         state = initiator.ratchet._state
         assert state.sending is not None
         nonce = bytes(24)
-        sealed = seal(pack_header(state.own_public, 0, MAX_NUMBER, 0), None, nonce, state.sending.header_key)
-        refuses(responder, nonce + sealed + bytes(BODY_SIZE + 16))
+        header = pack_header(state.own_public, 0, MAX_NUMBER, 0)
+        sealed = seal(header, None, nonce, state.sending.header_key)
+        _, key = chain_step(state.sending.key)
+        refuses(responder, nonce + sealed + seal(BODY, state.ad + sealed, nonce, key))
