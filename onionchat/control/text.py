@@ -55,9 +55,8 @@ def plain(text: str, *, multiline: bool = True) -> str:
     """``text`` without anything that could act on a terminal or deceive a reader (Unicode TR 36, TR 39).
 
     With ``multiline`` (messages) line breaks of every kind become newlines and a tab becomes four spaces.
-    Without (names, and single lines of ours that hold words of others) every run of white space becomes one
-    space, compatibility forms become ordinary letters (NFKC: «Ａｄａ» is «Ada»), and the result has at most
-    `MAX_NAME` characters; it may be empty.
+    Without (names) every run of white space becomes one space, compatibility forms become ordinary letters
+    (NFKC: «Ａｄａ» is «Ada»), and the result has at most `MAX_NAME` characters; it may be empty.
     """
     if not multiline:
         return _one_line(text)

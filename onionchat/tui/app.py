@@ -6,11 +6,12 @@ once. An error never shows a traceback: its local variables hold what people wro
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
-from textual import on
+from textual import on, work
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
@@ -69,6 +70,7 @@ class OnionchatApp(App[None]):
         self._amnesic = amnesic
         self._wanted = conversation
         self._when_ready = ready
+        self._entering = asyncio.Lock()
         self._leaving = False
         self._stopping = False
         self.register_theme(ONION)
@@ -86,8 +88,9 @@ class OnionchatApp(App[None]):
 
     @on(TryAgain)
     def _connect(self) -> None:
-        self.run_worker(self._live(), group="live", exclusive=True)
+        self._live()
 
+    @work(group="live", exclusive=True)
     async def _live(self) -> None:
         """From connecting until the engine is gone."""
         self._wanted = self.session.model.conversation or self._wanted
@@ -116,14 +119,16 @@ class OnionchatApp(App[None]):
             await self._show(MakeVaultScreen(self.session))
 
     async def _enter_main(self) -> None:
-        if not isinstance(self.screen_stack[-1], MainScreen):
-            await self.session.load()
-            await self._show(MainScreen(self.session, self._wanted))
+        async with self._entering:  # the answer to our own request and the notice of it may both lead here
+            if not any(isinstance(screen, MainScreen) for screen in self.screen_stack):
+                await self.session.load()
+                await self._show(MainScreen(self.session, self._wanted))
 
     @on(Opened)
     def _opened(self) -> None:
-        self.run_worker(self._enter_unless_gone(), group="enter", exclusive=True)
+        self._enter_unless_gone()
 
+    @work
     async def _enter_unless_gone(self) -> None:
         try:
             await self._enter_main()

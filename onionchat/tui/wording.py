@@ -110,6 +110,8 @@ def presence(contact: Contact, now: float) -> str:
         return f"● online{since}"
     if contact.presence == "connecting":
         return "◐ connecting"
+    if contact.problem:
+        return "! could not meet"
     return "○ offline" if contact.introduced else "○ not met yet"
 
 

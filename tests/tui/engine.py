@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import TypeVar
 
 from onionchat.control import notices, replies, requests
 from onionchat.control.notices import AnyNotice
@@ -17,6 +18,8 @@ NOW = 1_700_000_000.0
 CODE = "onionchat:" + "abcdefghijklmnopqrstuvwxyz234567" * 4 + "abcdefghijklmnop"
 DAY = 86_400
 READY = replies.TorState(mode="managed", version="0.4.9.11", percent=100, words="done", ready=True)
+
+Q = TypeVar("Q", bound=requests.Request)
 
 
 def identity(handle: str = "a1", name: str = "Ada") -> replies.Identity:
@@ -106,7 +109,7 @@ class FakeEngine:
         for client in self.clients:
             client.waiting.put_nowait(None)
 
-    def of(self, kind: type[AnyRequest]) -> list[AnyRequest]:
+    def of(self, kind: type[Q]) -> list[Q]:
         return [one for one in self.asked if isinstance(one, kind)]
 
 
@@ -211,3 +214,17 @@ class FakeClient:
             case _:
                 pass
         return replies.Done()
+
+
+def lines(app: OnionchatApp, part: str = "") -> list[str]:
+    """What the screen, or the part of it that a selector names, shows line by line."""
+    strips = app.screen._compositor.render_strips()
+    if part:
+        region = app.screen.query_one(part).region
+        strips = [strip.crop(region.x, region.right) for strip in strips[region.y : region.bottom]]
+    return [strip.text.rstrip() for strip in strips]
+
+
+def shown(app: OnionchatApp, part: str = "") -> str:
+    """The same, with wrapped sentences made whole again."""
+    return " ".join(" ".join(lines(app, part)).replace("│", " ").split())

@@ -35,8 +35,8 @@ class LifetimeSheet(Sheet[Contact]):
         """The choices, and a field for others."""
         name = wording.name(self._contact.name)
         yield prose(
-            f"What you and {name} write from now on is erased on both sides after this time: "
-            "yours once it is delivered, theirs once you have read it."
+            f"What you write from now on is erased on both sides after this time: here counted from its "
+            f"delivery, at {name}'s from its reading. {name} chooses the same for what they write."
         )
         yield OptionList(
             *(Option(self._line(seconds), id=f"s{seconds}") for seconds in wording.LIFETIMES),

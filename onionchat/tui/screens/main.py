@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import events, on
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -17,7 +17,7 @@ from ...control.text import plain
 from ...errors import ControlError, OnionchatError
 from .. import wording
 from ..session import Session
-from ..widgets.bars import KeyBar, StatusBar
+from ..widgets.bars import KeyBar, Note, StatusBar
 from ..widgets.contact_list import ContactList
 from ..widgets.conversation_view import ConversationView
 from ..widgets.entry import Composer
@@ -53,6 +53,7 @@ class MainScreen(Panel[None]):
         self.view = ConversationView()
         self.welcome = Welcome()
         self.composer = Composer(id="composer")
+        self.trouble = Note()
         self.status = StatusBar()
 
     def compose(self) -> ComposeResult:
@@ -62,6 +63,7 @@ class MainScreen(Panel[None]):
             with Vertical(id="right"):
                 yield self.welcome
                 yield self.view
+                yield self.trouble
                 yield self.note
                 yield self.composer
         yield self.status
@@ -70,6 +72,7 @@ class MainScreen(Panel[None]):
     def on_mount(self) -> None:
         """Show what is known; open the conversation that was asked for."""
         self.set_interval(1, self._tick)
+        self.watch(self.app, "app_focus", self.view.report_seen, init=False)
         if self._wanted in self.session.model.contacts:
             self.open_conversation(self._wanted)
         else:
@@ -85,6 +88,8 @@ class MainScreen(Panel[None]):
                 self._tell_status()
             case notices.MessageArrived() | notices.MessageChanged() | notices.MessageGone():
                 self._tell_messages()
+            case notices.DeletionConfirmed():
+                self.note.say("the message was deleted at your contact's too")
             case _:
                 self.tell()
 
@@ -99,6 +104,7 @@ class MainScreen(Panel[None]):
         self.contacts.border_subtitle = f"{elsewhere} new elsewhere" if elsewhere else ""
         self.welcome.display = contact is None
         self.view.display = self.composer.display = contact is not None
+        self.trouble.clear()
         if contact is None:
             self.welcome.tell(model)
         else:
@@ -106,6 +112,8 @@ class MainScreen(Panel[None]):
             self.view.border_title = f"{name}  {wording.presence(contact, now)}"
             self.view.border_subtitle = f"messages live {wording.span(contact.lifetime)}"
             self.composer.border_title = f"To {name} as {wording.name(identity.name) if identity else ''}"
+            if contact.problem:
+                self.trouble.warn(contact.problem)
         self._tell_messages()
         self._tell_status()
         self.refresh_bindings()
@@ -157,8 +165,9 @@ class MainScreen(Panel[None]):
         self.tell()
         self.contacts.point_at(contact)
         self.composer.focus()
-        self.run_worker(self._load(contact), group="load", exclusive=True)
+        self._load(contact)
 
+    @work(group="load", exclusive=True)
     async def _load(self, contact: str) -> None:
         try:
             answer = await self.session.ask(
@@ -215,10 +224,11 @@ class MainScreen(Panel[None]):
         """Tell the engine, but only what a person can have seen."""
         contact = self.session.model.conversation
         fresh = [one for one in event.messages if one not in self._reported]
-        if contact is not None and fresh and self.is_current and self.app.app_focus:
+        if contact is not None and fresh and self.app.screen is self and self.app.app_focus:
             self._reported.update(fresh)
-            self.run_worker(self._report(contact, fresh))
+            self._report(contact, fresh)
 
+    @work
     async def _report(self, contact: str, messages: list[str]) -> None:
         try:
             await self.session.ask(requests.Shown(contact=contact, messages=messages), replies.Done)

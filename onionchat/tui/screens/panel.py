@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, TypeVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
@@ -49,8 +50,9 @@ class Panel(Screen[T]):
         self._asking = True
         if meanwhile:
             self.note.say(meanwhile)
-        self.run_worker(self._attempt(request, kind, done))
+        self._attempt(request, kind, done)
 
+    @work
     async def _attempt(self, request: AnyRequest, kind: type[R], done: Callable[[R], object]) -> None:
         try:
             answer = await self.session.ask(request, kind)

@@ -97,6 +97,10 @@ class Note(Static):
         words = [wording.line(error.message), wording.line(error.hint)]
         self._put(Content(" – ".join(filter(None, words))), problem=True)
 
+    def warn(self, text: str) -> None:
+        """Something that is wrong and has no hint."""
+        self._put(Content(wording.line(text)), problem=True)
+
     def clear(self) -> None:
         """Nothing to say any more."""
         self.display = False

@@ -24,6 +24,8 @@ from ...control.replies import Message
 from .. import wording
 from .row import GUTTER_MINE, GUTTER_THEIRS, POINTER, SYSTEM, Row, lay_out
 
+EMPTY = " No messages here now. What you write vanishes after its time."
+
 
 class ConversationView(ScrollView, can_focus=True):
     """A conversation; arrow keys select a message."""
@@ -148,6 +150,8 @@ class ConversationView(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         y += self.scroll_offset.y
         index = bisect_right(self._tops, y) - 1
+        if y == 1 and not self._rows:
+            return self._strip([(EMPTY, "detail")], width)
         if index < 0 or y >= self.virtual_size.height:
             return Strip.blank(width, self.rich_style)
         row, line = self._rows[index], y - self._tops[index]

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import pytest
+from textual.pilot import Pilot
+
+from onionchat.control import notices, replies, requests
+from onionchat.errors import ControlError
+from onionchat.tui.screens.gone import GoneScreen
+from onionchat.tui.screens.main import MainScreen
+from onionchat.tui.screens.naming import IdentitySheet
+from onionchat.tui.screens.start import MakeVaultScreen, UnlockScreen
+from onionchat.tui.widgets.entry import Secret
+
+from .engine import FakeEngine, identity, lines, shown
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+async def write(pilot: Pilot[None], text: str) -> None:
+    await pilot.press(*text)
+
+
+async def test_a_vault_is_made_with_the_same_passphrase_twice(engine: FakeEngine) -> None:
+    engine.vault = "absent"
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert isinstance(app.screen, MakeVaultScreen)
+        assert "There is no way to reset it" in shown(app)
+        await write(pilot, "secret")
+        await pilot.press("enter")
+        await write(pilot, "another")
+        await pilot.press("enter")
+        assert "the two are not the same" in shown(app)
+        assert engine.of(requests.Unlock) == []
+        await pilot.press("end", "ctrl+u")
+        await write(pilot, "secret")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert engine.of(requests.Unlock) == [requests.Unlock(passphrase="secret", create=True)]
+        assert isinstance(app.screen, MainScreen)
+
+
+async def test_an_empty_passphrase_is_not_sent(engine: FakeEngine) -> None:
+    engine.vault = "locked"
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("enter")
+        assert "the passphrase is empty" in shown(app)
+        assert engine.of(requests.Unlock) == []
+
+
+async def test_a_passphrase_that_is_too_long_is_not_sent(engine: FakeEngine) -> None:
+    engine.vault = "locked"
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        app.screen.query_one(Secret).value = "x" * 1025
+        await pilot.press("enter")
+        assert "at most 1024" in shown(app)
+        assert engine.of(requests.Unlock) == []
+
+
+async def test_a_wrong_passphrase_stays_and_says_so(engine: FakeEngine) -> None:
+    engine.vault = "locked"
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert isinstance(app.screen, UnlockScreen)
+        await write(pilot, "wrong")
+        assert "wrong" not in shown(app)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(app.screen, UnlockScreen)
+        assert "this passphrase does not open the vault – try again" in shown(app)
+        assert app.screen.query_one(Secret).value == ""
+        await write(pilot, "correct")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(app.screen, MainScreen)
+
+
+async def test_a_passphrase_is_never_copied_out(engine: FakeEngine) -> None:
+    engine.vault = "locked"
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await write(pilot, "secret")
+        await pilot.press("ctrl+shift+a", "ctrl+c", "ctrl+x")
+        assert app.clipboard == ""
+        assert app.screen.query_one(Secret).value == "secret"
+
+
+async def test_a_vault_that_another_client_opened_is_open_here(engine: FakeEngine) -> None:
+    engine.vault = "locked"
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        engine.say(notices.VaultChanged(vault="open"))
+        await pilot.pause()
+        await pilot.pause()
+        assert isinstance(app.screen, MainScreen)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 24)])
+async def test_without_an_identity_the_screen_says_what_one_is(
+    engine: FakeEngine, size: tuple[int, int]
+) -> None:
+    engine.tor = replies.TorState(mode="managed", percent=45, words="loading relays")
+    app = engine.app()
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        text = shown(app)
+        assert "Tor 45 %: loading relays" in text
+        if size[0] == 80:
+            assert "An identity is one of your names" in text
+            assert "An invite is a code that you give to one person" in text
+            assert "ctrl+g makes your first identity" in text
+        assert "identities" in text
+        await pilot.press("ctrl+n")
+        assert isinstance(app.screen, MainScreen)
+        await pilot.press("ctrl+g")
+        assert isinstance(app.screen, IdentitySheet)
+        await pilot.press("enter")
+        assert "needs a name" in shown(app)
+        await write(pilot, "Ada")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert engine.of(requests.IdentityCreate) == [requests.IdentityCreate(name="Ada")]
+        assert "You are Ada" in lines(app)[0]
+
+
+async def test_amnesic_goes_straight_to_the_conversations(engine: FakeEngine) -> None:
+    engine.vault = "absent"
+    app = engine.app(amnesic=True)
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert isinstance(app.screen, MainScreen)
+
+
+async def test_an_engine_that_is_not_there_is_a_sentence_and_a_choice(engine: FakeEngine) -> None:
+    engine.running = False
+    engine.identities = [identity()]
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert isinstance(app.screen, GoneScreen)
+        assert "no engine is running for this vault. start one" in shown(app)
+        assert "enter try again" in shown(app)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(app.screen, GoneScreen)
+        engine.running = True
+        await pilot.press("r")
+        await pilot.pause()
+        assert isinstance(app.screen, MainScreen)
+
+
+async def test_an_engine_that_fails_while_lists_are_read(engine: FakeEngine) -> None:
+    engine.refuse[requests.ContactList] = ControlError(
+        "vault-corrupt", "the vault is damaged", hint="restore"
+    )
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert isinstance(app.screen, GoneScreen)
+        assert "the vault is damaged. restore" in shown(app)
