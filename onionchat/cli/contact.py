@@ -73,7 +73,7 @@ def _row(one: Contact, owners: dict[str, str]) -> tuple[str, ...]:
         one.contact,
         one.name,
         f"of {owners.get(one.identity, one.identity)}",
-        presence if one.introduced else f"{presence}, not yet introduced",
+        one.problem or (presence if one.introduced else f"{presence}, not yet introduced"),
         f"messages live {in_words(one.lifetime)}",
         f"{one.unread} unread" if one.unread else "",
     )

@@ -84,6 +84,7 @@ def stop(session: Session) -> None:
                 "engine-silent",
                 f"the engine is still there after {STOP_SECONDS:g} s",
                 hint=f"its pid is {pid}",
+                exit_code=6,
             )
         time.sleep(_POLL_SECONDS)
     session.print(done, lambda: "The engine has ended.")
@@ -94,8 +95,6 @@ def _alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:
-        return True
     return True
 
 

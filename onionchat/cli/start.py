@@ -105,6 +105,7 @@ def _wait(process: subprocess.Popen[bytes], socket: Path, voice: int) -> None:
                 "engine-silent",
                 f"the engine did not answer within {START_SECONDS:g} s",
                 hint="start it in the foreground to see more: onionchat serve",
+                exit_code=6,
             )
         time.sleep(_POLL_SECONDS)
 

@@ -98,6 +98,10 @@ class Teller:
         return "message", notice.message, f"{self._name(notice.contact)}: deleted there too"
 
     @_told.register
+    def _(self, notice: notices.StoreTroubled) -> tuple[str, ...]:
+        return "vault", f"{notice.problem}{'; ' if notice.hint else ''}{notice.hint}"
+
+    @_told.register
     def _(self, notice: notices.Starved) -> tuple[str, ...]:
         return "engine", f"waited {notice.milliseconds:.0f} ms for the processor"
 

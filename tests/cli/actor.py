@@ -97,7 +97,7 @@ READY = TorState(mode="managed", version="0.4.9.11", percent=100, words="done", 
 Answer = AnyResult | Failure
 
 
-def answer(request: AnyRequest) -> Answer:  # noqa: C901  # one case per request
+def answer(request: AnyRequest) -> Answer:
     """What an engine with these people says."""
     match request:
         case Status():

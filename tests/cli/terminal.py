@@ -10,6 +10,9 @@ import sys
 import termios
 from collections.abc import Sequence
 
+PYTHON = sys.executable
+"""Looked up once: a test may name another interpreter for the engines of the program under test."""
+
 # the terminal becomes the program's own, so that it finds it as /dev/tty
 _ADOPT = """
 import fcntl, os, sys, termios
@@ -34,7 +37,7 @@ def talk(
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, columns))
     program = subprocess.Popen(
-        [sys.executable, "-c", _ADOPT, *words],
+        [PYTHON, "-c", _ADOPT, *words],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
+from onionchat.cli import engine as engine_commands
 from onionchat.control.limits import MAX_TEXT
 from onionchat.control.replies import Contacts, Failure, Identities, Invites, StatusReport, TorState
 from onionchat.control.requests import (
@@ -31,7 +36,7 @@ from onionchat.control.requests import (
     Unlock,
 )
 
-from .actor import CODE, Actor, Answer, answer
+from .actor import CODE, TWIN, Actor, Answer, answer
 
 
 @pytest.fixture
@@ -114,6 +119,14 @@ def test_lists_for_people(engine: Actor) -> None:
     assert bob == ["cafe0001", "Bob", "of Ada", "offline", "messages live 2 h", "1 unread"]
     assert eve[3].startswith("online since ")
     assert twin[2:] == ["of News desk", "offline, not yet introduced", "messages live 1 min"]
+
+
+def test_a_contact_that_cannot_be_reached_says_why() -> None:
+    stuck = Contacts(contacts=[msgspec.structs.replace(TWIN, problem="the invite was used already")])
+    with Actor(
+        answer=lambda request: stuck if isinstance(request, ContactList) else answer(request)
+    ) as engine:
+        assert "the invite was used already" in engine.run("contact", "list").stdout
 
 
 def test_a_conversation_for_people(engine: Actor) -> None:
@@ -277,6 +290,47 @@ def test_status_of_an_engine_in_trouble() -> None:
 def test_stopping_waits_until_the_engine_has_gone(engine: Actor) -> None:
     assert engine.run("stop").stdout == "The engine has ended.\n"
     assert engine.asked_for(Stop) == Stop()
+
+
+class Ending:
+    """A process that ends a little after it was asked to stop."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        self.pid = self._process.pid
+        self.thread = threading.Thread(target=self._end)
+
+    def _end(self) -> None:
+        threading.Event().wait(0.1)
+        self._process.communicate(b"\n")
+
+    def answer(self, request: AnyRequest) -> Answer:
+        if isinstance(request, Stop):
+            self.thread.start()
+        said = answer(request)
+        return msgspec.structs.replace(said, pid=self.pid) if isinstance(said, StatusReport) else said
+
+
+def test_stopping_returns_when_the_process_is_no_more() -> None:
+    ending = Ending()
+    with Actor(answer=ending.answer) as engine:
+        assert engine.run("stop").exit_code == 0
+        with pytest.raises(ProcessLookupError):
+            os.kill(ending.pid, 0)
+    ending.thread.join()
+
+
+def test_an_engine_that_does_not_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_commands, "STOP_SECONDS", 0.05)
+
+    def stays(request: AnyRequest) -> Answer:
+        said = answer(request)
+        return msgspec.structs.replace(said, pid=os.getpid()) if isinstance(said, StatusReport) else said
+
+    with Actor(answer=stays) as engine:
+        result = engine.run("stop")
+    assert result.exit_code == 6
+    assert f"its pid is {os.getpid()}" in result.stderr
 
 
 def test_an_answer_of_another_kind_is_an_error() -> None:
