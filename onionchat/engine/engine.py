@@ -42,9 +42,6 @@ from .service import Services
 from .torkeeper import TorKeeper
 
 DIAL_SECONDS = 90.0
-ENOUGH_WAITING = 1
-"""Laid cells (the ready one counts) up to which the metronome can take another without a queue growing."""
-
 Machine = Contact | Invitation
 
 
@@ -67,10 +64,11 @@ class Engine:
         self.tell = tell
         self.vault: Vault | None = None
         self.book: Book | None = None
-        self.sender = Sender(launch, self._left, self._sending_ended)
+        self.sender = Sender(launch, self._slot_freed, self._sending_ended)
         self.connections = Connections(nursery, self.sender, plan.tick)
         self.services = Services(nursery, self.clock.now, self._services_changed)
         self.tor = TorKeeper(
+            nursery=nursery,
             plan=plan,
             launch=launch,
             services=self.services,
@@ -288,9 +286,8 @@ class Engine:
     def _to(self, link: int) -> Deliver:
         return partial(self._deliver, link)
 
-    def _left(self, link: int, waiting: int) -> None:
-        if waiting <= ENOUGH_WAITING:
-            self._deliver(link, events.SlotFreed(link=link))
+    def _slot_freed(self, link: int) -> None:
+        self._deliver(link, events.SlotFreed(link=link))
 
     def _sending_ended(self, link: int) -> None:
         self.connections.close(link)

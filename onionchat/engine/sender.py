@@ -26,68 +26,81 @@ from ..metronome.channel import (
 from .launch import Launch
 
 RESTART_SECONDS = 1.0
+ENOUGH_LAID = 2
+"""With one cell ready and one behind it no slot stays empty, and nothing piles up."""
 
 
 class Sender:
     """Tells the metronome what to send, and tells the engine what left."""
 
     def __init__(
-        self, launch: Launch, on_left: Callable[[int, int], None], on_ended: Callable[[int], None]
+        self, launch: Launch, on_free: Callable[[int], None], on_ended: Callable[[int], None]
     ) -> None:
         self._launch = launch
-        self._on_left = on_left
+        self._on_free = on_free
         self._on_ended = on_ended
         self._channel: socket.socket | None = None
-        self._links: set[int] = set()
+        self._links: dict[int, int] = {}
+        """How many cells were laid on each and have not left: the ready one, and one behind it."""
         self._idle = trio.Event()
 
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep a metronome at hand and hear what it reports."""
+        await self._renew()
+        task_status.started()
         while True:
-            with await self._launch.metronome() as channel:
-                channel.setblocking(False)
-                self._channel = channel
-                task_status.started()
-                try:
-                    await self._listen(channel)
-                finally:
-                    self._lose()
-            await trio.sleep(RESTART_SECONDS)
-
-    async def _listen(self, channel: socket.socket) -> None:
-        while self._channel is channel:
-            await trio.lowlevel.wait_readable(channel)
             try:
+                await self._listen()
+            finally:
+                self._lose()
+            await trio.sleep(RESTART_SECONDS)
+            await self._renew()
+
+    async def _renew(self) -> None:
+        self._channel = await self._launch.metronome()
+        self._channel.setblocking(False)
+
+    async def _listen(self) -> None:
+        while (channel := self._channel) is not None:
+            try:
+                await trio.lowlevel.wait_readable(channel)
                 datagram = channel.recv(MAX_DATAGRAM)
             except BlockingIOError:
                 continue
-            except OSError:
+            except (OSError, trio.ClosedResourceError):
                 return
             if not datagram:
                 return
             match decode_to_engine(datagram):
-                case Left(link=link, waiting=waiting):
-                    if link in self._links:
-                        self._on_left(link, waiting)
+                case Left(link=link, real=real):
+                    self._left(link, real=real)
                 case Ended(link=link):
                     self._forget(link)
+
+    def _left(self, link: int, *, real: bool) -> None:
+        # counted here: a report may have crossed what was laid since
+        if link in self._links:
+            self._links[link] -= real
+            if self._links[link] < ENOUGH_LAID:
+                self._on_free(link)
 
     def begin(self, link: int, connection: socket.socket, key: bytes, tick: float) -> None:
         """From now on the metronome sends on ``connection`` (which is duplicated)."""
         if self._send(Begin(link=link, key=key, tick=tick), [connection.fileno()]):
-            self._links.add(link)
+            self._links[link] = 0
         else:
             self._on_ended(link)
 
     def lay(self, link: int, cell_type: int, body: bytes) -> None:
         """The content of a cell to come."""
         if link in self._links:
+            self._links[link] += 1
             self._send(Lay(link=link, cell_type=cell_type, body=body))
 
     def drop(self, link: int) -> None:
         """Send nothing more on a link."""
         if link in self._links:
-            self._links.discard(link)
+            del self._links[link]
             self._send(Drop(link=link))
 
     async def finish_all(self) -> None:
@@ -110,14 +123,15 @@ class Sender:
 
     def _forget(self, link: int) -> None:
         if link in self._links:
-            self._links.discard(link)
+            del self._links[link]
             self._on_ended(link)
             if not self._links:
                 self._idle.set()
 
     def _lose(self) -> None:
         channel, self._channel = self._channel, None
-        if channel is not None:
+        if channel is not None and channel.fileno() >= 0:
+            trio.lowlevel.notify_closing(channel)
             channel.close()
         for link in list(self._links):
             self._forget(link)

@@ -37,6 +37,7 @@ class ControlServer:
         self._path = path
         self._watchers: set[trio.MemorySendChannel[bytes]] = set()
         self._outboxes: set[trio.MemorySendChannel[bytes]] = set()
+        self._client_left = trio.Event()
         self._socket = socket.socket(socket.AF_UNIX)
         path.unlink(missing_ok=True)  # we hold the vault's lock: nobody else listens there
         try:
@@ -64,7 +65,7 @@ class ControlServer:
             outbox.close()
         with trio.move_on_after(DRAIN_SECONDS):
             while self._outboxes:
-                await trio.sleep(0.01)
+                await self._client_left.wait()
 
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Accept clients."""
@@ -95,6 +96,8 @@ class ControlServer:
                 outbox.close()  # what is queued still goes out
         finally:
             self._outboxes.discard(outbox)
+            self._client_left.set()
+            self._client_left = trio.Event()
             self._watchers.discard(outbox)
 
     async def _write(

@@ -44,6 +44,7 @@ class TorKeeper:
     def __init__(
         self,
         *,
+        nursery: trio.Nursery,
         plan: Plan,
         launch: Launch,
         services: Services,
@@ -51,6 +52,7 @@ class TorKeeper:
         ready: Callable[[], None],
         control_password: str | None,
     ) -> None:
+        self._nursery = nursery
         self._plan = plan
         self._launch = launch
         self._services = services
@@ -106,21 +108,19 @@ class TorKeeper:
         self._set(percent=0, words="starting tor", ready=False, problem="", version=program.version)
         pid, output = await self._launch.tor(tor_command(program, path))
         said: list[str] = []
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._hear, output, said)
-            if not pid:
-                raise TorUnavailable("tor could not be started")
+        self._nursery.start_soon(self._hear, output, said)
+        if not pid:
+            raise TorUnavailable("tor could not be started")
+        try:
+            controller = await self._connect_managed(control, said)
             try:
-                controller = await self._connect_managed(control, said)
-                try:
-                    yield controller
-                finally:
-                    await _close(controller)
+                yield controller
             finally:
-                self._launch.stop_tor()
-                with trio.CancelScope(shield=True, deadline=trio.current_time() + 6.0):
-                    await self._launch.tor_ended.wait()
-                nursery.cancel_scope.cancel()
+                await _close(controller)
+        finally:
+            self._launch.stop_tor()
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 6.0):
+                await self._launch.tor_ended.wait()
 
     async def _connect_managed(self, control: Path, said: list[str]) -> TorController:
         with trio.move_on_after(START_SECONDS):

@@ -1,0 +1,51 @@
+# All set-up happens by itself: `make demo` to see it, `make test` to check it.
+PYTHON ?= python3
+BIN := .venv/bin
+SHELL := /bin/bash
+
+.PHONY: demo test lint cover clean tor
+
+demo: .venv/ready tor
+	@$(BIN)/onionchat demo
+
+test: .venv/ready tor
+	@$(BIN)/python -m pytest -n auto tests --ignore=tests/system
+	@$(BIN)/python -m pytest tests/system
+
+lint: .venv/ready
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+# The pure packages carry everything: 95 % of their branches are run by their own tests, or this fails.
+cover: .venv/ready
+	@for part in crypto protocol control; do \
+	  COVERAGE_FILE=.coverage.$$part $(BIN)/python -m pytest -n auto tests/$$part --cov=onionchat.$$part --cov-branch \
+	    --cov-report=term:skip-covered --cov-fail-under=95 || exit 1; \
+	done
+
+clean:
+	@rm -rf .venv .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info build
+
+.venv/ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "onionchat needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 …"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(call apt,python3-venv)
+	@echo "setting up .venv (once) …"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,lab]'
+	@touch $@
+
+tor:
+	@{ command -v tor && command -v tor-gencert; } >/dev/null || $(call apt,tor)
+
+# As root, through sudo, or a line that says what to do.
+define apt
+{ echo "installing $(1) from the system's packages …"; \
+  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then as=""; \
+  elif command -v sudo >/dev/null && command -v apt-get >/dev/null; then as="sudo"; \
+  else echo "please install the package «$(1)» with your system's package manager, then run make again"; exit 1; fi; \
+  $$as apt-get -qq update && DEBIAN_FRONTEND=noninteractive $$as apt-get -qq install --yes $(1) >/dev/null \
+  || { echo "«$(1)» could not be installed: install it by hand, then run make again"; exit 1; }; }
+endef

@@ -1,0 +1,118 @@
+"""Real engines for tests: a launcher in a process of its own, with everything below it, and no network."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from onionchat.client.blocking import Client
+from onionchat.control import control_socket, requests
+from onionchat.control.replies import AnyResult, StatusReport
+from onionchat.errors import ControlError
+
+PASSPHRASE = "only for a test"
+PATIENCE = 30.0
+T = TypeVar("T")
+
+
+def eventually(ask: Callable[[], T | None], patience: float = PATIENCE) -> T:
+    """What ``ask`` gives as soon as it gives something."""
+    deadline = time.monotonic() + patience
+    while True:
+        found = ask()
+        if found:
+            return found
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs (a zombie does not)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def children(pid: int) -> dict[str, int]:
+    """The children of a launcher: «engine», «metronome», «tor» and their pids."""
+    found = {}
+    for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with contextlib.suppress(OSError):
+            words = Path(f"/proc/{text}/cmdline").read_bytes().split(b"\0")
+            for name in ("engine", "metronome"):
+                if f"onionchat.{name}".encode() in words:
+                    found[name] = int(text)
+            if words[0].endswith(b"tor"):
+                found["tor"] = int(text)
+    return found
+
+
+class Running:
+    """One engine, from `serve` to its end. The tor below it has no network."""
+
+    def __init__(self, folder: Path, *options: str, passphrase: str | None = PASSPHRASE) -> None:
+        self.vault = folder / "v"
+        extra = folder / "extra"
+        extra.write_text("DisableNetwork 1\n")
+        arguments = ["--vault", str(self.vault), "serve", "--torrc", str(extra), "--tick", "0.25", *options]
+        descriptors: tuple[int, ...] = ()
+        if passphrase is not None:
+            reader, writer = os.pipe()
+            os.write(writer, passphrase.encode() + b"\n")
+            os.close(writer)
+            arguments += ["--create", "--passphrase-fd", str(reader)]
+            descriptors = (reader,)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "onionchat", *arguments],
+            pass_fds=descriptors,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.process.terminate()
+        self.process.communicate(timeout=PATIENCE)
+
+    @contextlib.contextmanager
+    def client(self) -> Iterator[Client]:
+        """A client, as soon as somebody answers."""
+
+        def connect() -> Client | None:
+            try:
+                return Client.connect(control_socket(self.vault))
+            except ControlError:
+                return None
+
+        with eventually(connect) as client:
+            yield client
+
+    def ask(self, request: requests.AnyRequest) -> AnyResult:
+        """One request on a connection of its own."""
+        with self.client() as client:
+            return client.ask(request)
+
+    def status(self) -> StatusReport:
+        """The engine in one look."""
+        report = self.ask(requests.Status())
+        assert isinstance(report, StatusReport)
+        return report
+
+    @property
+    def children(self) -> dict[str, int]:
+        """Engine, metronome and tor."""
+        return children(self.process.pid)
