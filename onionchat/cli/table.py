@@ -6,7 +6,7 @@ that no text can look like another row.
 
 from __future__ import annotations
 
-import shutil
+import os
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from typing import Final
 _GAP: Final = "  "
 _MIN_TEXT: Final = 20
 """Columns that the last cell gets beside the others; with fewer left it goes below them."""
+_UNKNOWN_WIDTH: Final = 80
 _INDENT: Final = 4
 """Columns before a last cell that went below the others."""
 
@@ -31,7 +32,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     cells = [[*map(one_line, row[:-1]), plain(row[-1])] for row in rows]
     widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
     indent = sum(widths[:-1]) + len(_GAP) * (len(widths) - 1)
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    columns = _columns()
     below = columns - indent < _MIN_TEXT
     if below:
         indent = _INDENT
@@ -47,6 +48,13 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
             lines.append(_GAP.join([*fixed, text.pop(0)]).rstrip())
         lines += [" " * indent + piece for piece in text]
     return "\n".join(lines)
+
+
+def _columns() -> int:
+    """How wide the terminal really is, whatever COLUMNS says; without one there is no edge to wrap at."""
+    if not sys.stdout.isatty():
+        return sys.maxsize
+    return os.get_terminal_size(sys.stdout.fileno()).columns or _UNKNOWN_WIDTH
 
 
 def one_line(text: str) -> str:

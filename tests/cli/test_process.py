@@ -47,8 +47,8 @@ def process(words: Sequence[str], **settings: str) -> subprocess.CompletedProces
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_statuses(tmp_path: Path, words: list[str], status: int) -> None:
-    ended = process(words, ONIONCHAT_VAULT=str(tmp_path))
+def test_statuses(folder: Path, words: list[str], status: int) -> None:
+    ended = process(words, ONIONCHAT_VAULT=str(folder))
     assert ended.returncode == status
     assert "Traceback" not in ended.stderr
     if status:
@@ -59,15 +59,15 @@ def test_statuses(tmp_path: Path, words: list[str], status: int) -> None:
 
 
 @pytest.mark.parametrize("words", [["status", "--json"], ["send", "--json"], ["nonsense", "--json"]])
-def test_with_json_errors_are_objects(tmp_path: Path, words: list[str]) -> None:
-    ended = process(words, ONIONCHAT_VAULT=str(tmp_path))
+def test_with_json_errors_are_objects(folder: Path, words: list[str]) -> None:
+    ended = process(words, ONIONCHAT_VAULT=str(folder))
     assert ended.returncode in {2, 6}
     assert ended.stdout.startswith('{"error": {"code": "')
     assert ended.stderr == ""
 
 
-def test_debug_shows_where(tmp_path: Path) -> None:
-    ended = process(["--debug", "status"], ONIONCHAT_VAULT=str(tmp_path))
+def test_debug_shows_where(folder: Path) -> None:
+    ended = process(["--debug", "status"], ONIONCHAT_VAULT=str(folder))
     assert "Traceback" in ended.stderr
     assert ended.stderr.splitlines()[-1].startswith("hint: ")
 

@@ -53,10 +53,10 @@ def holding(content: bytes) -> str:
 
 
 @pytest.fixture
-def launched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Launched]:
+def launched(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[Launched]:
     recorder = Launched()
     monkeypatch.setattr(launcher, "run", recorder.run)
-    monkeypatch.setenv("ONIONCHAT_VAULT", str(tmp_path / "vault"))
+    monkeypatch.setenv("ONIONCHAT_VAULT", str(folder / "vault"))
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
     yield recorder
     if recorder.lifeline_fd is not None:
@@ -70,8 +70,8 @@ def plan_of(launched: Launched, *words: str) -> Plan:
     return launched.plan
 
 
-def test_a_plain_engine_starts_locked(launched: Launched, tmp_path: Path) -> None:
-    assert plan_of(launched) == Plan(vault=str(tmp_path / "vault"))
+def test_a_plain_engine_starts_locked(launched: Launched, folder: Path) -> None:
+    assert plan_of(launched) == Plan(vault=str(folder / "vault"))
     assert (launched.passphrase, launched.control_password, launched.lifeline_fd) == (None, None, None)
 
 
@@ -81,16 +81,16 @@ def test_the_launchers_status_is_ours(launched: Launched) -> None:
 
 
 def test_the_vault_of_the_command_line_is_absolute(
-    launched: Launched, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    launched: Launched, monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(folder)
     run("--vault", "here", "serve")
     assert launched.plan is not None
-    assert launched.plan.vault == str(tmp_path / "here")
+    assert launched.plan.vault == str(folder / "here")
 
 
-def test_a_managed_tor_of_our_choice(launched: Launched, tmp_path: Path) -> None:
-    lines = tmp_path / "torrc"
+def test_a_managed_tor_of_our_choice(launched: Launched, folder: Path) -> None:
+    lines = folder / "torrc"
     lines.write_text("UseBridges 1\n")
     plan = plan_of(launched, "--tor", "sh", "--torrc", str(lines), "--tick", "0.25")
     assert (plan.tor, plan.torrc, plan.tick) == ("managed", str(lines), 0.25)
@@ -157,14 +157,12 @@ def test_a_passphrase_by_descriptor(launched: Launched) -> None:
     assert launched.passphrase == b"hunter2"
 
 
-def test_a_passphrase_from_systemd(
-    launched: Launched, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+def test_a_passphrase_from_systemd(launched: Launched, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
     got = []
     plan_of(launched)
     got.append(launched.passphrase)
-    (tmp_path / "onionchat.passphrase").write_text("hunter2")
+    (folder / "onionchat.passphrase").write_text("hunter2")
     plan_of(launched)
     got.append(launched.passphrase)
     plan_of(launched, "--passphrase-fd", holding(b"other"))
@@ -173,10 +171,10 @@ def test_a_passphrase_from_systemd(
 
 
 def test_a_credential_that_cannot_be_read(
-    launched: Launched, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    launched: Launched, monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "file"))
+    (folder / "file").write_text("")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder / "file"))
     assert run("serve").exit_code == 2
     assert launched.plan is None
 
@@ -186,9 +184,9 @@ def test_no_option_and_no_variable_takes_a_passphrase(launched: Launched) -> Non
 
 
 def test_an_amnesic_engine_gets_a_folder_that_goes(
-    launched: Launched, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    launched: Launched, monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
 
     def look() -> None:
         assert launched.plan is not None
@@ -199,21 +197,21 @@ def test_an_amnesic_engine_gets_a_folder_that_goes(
     launched.look = look
     plan = plan_of(launched, "--amnesic")
     assert plan.amnesic
-    assert Path(plan.vault).parent == tmp_path
-    assert list(tmp_path.iterdir()) == []
+    assert Path(plan.vault).parent == folder
+    assert list(folder.iterdir()) == []
     assert launched.lifeline_fd is not None
 
 
 def test_an_amnesic_engine_with_a_lifeline_of_ours(
-    launched: Launched, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    launched: Launched, monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
     number = holding(b"")
-    run("--vault", str(tmp_path / "mine"), "serve", "--amnesic", "--lifeline-fd", number)
+    run("--vault", str(folder / "mine"), "serve", "--amnesic", "--lifeline-fd", number)
     assert launched.lifeline_fd == int(number)
     assert launched.plan is not None
-    assert launched.plan.vault == str(tmp_path / "mine")
-    assert not (tmp_path / "mine").exists()
+    assert launched.plan.vault == str(folder / "mine")
+    assert not (folder / "mine").exists()
 
 
 PROMPTED = """
@@ -238,17 +236,17 @@ main()
     ids=["given", "nothing", "new"],
 )
 def test_at_a_terminal_it_asks(
-    tmp_path: Path, words: list[str], lines: list[tuple[str, str]], got: str
+    folder: Path, words: list[str], lines: list[tuple[str, str]], got: str
 ) -> None:
-    command = [sys.executable, "-c", PROMPTED, "--vault", str(tmp_path), "serve", *words]
+    command = [sys.executable, "-c", PROMPTED, "--vault", str(folder), "serve", *words]
     shown, status = talk(command, lines)
     assert got in shown
     assert status == 0
 
 
-def test_at_a_terminal_it_does_not_ask_for_what_it_was_given(tmp_path: Path) -> None:
+def test_at_a_terminal_it_does_not_ask_for_what_it_was_given(folder: Path) -> None:
     number = holding(b"hunter2")
-    command = [sys.executable, "-c", PROMPTED, "--vault", str(tmp_path), "serve", "--passphrase-fd", number]
+    command = [sys.executable, "-c", PROMPTED, "--vault", str(folder), "serve", "--passphrase-fd", number]
     shown, _ = talk(command, pass_fds=[int(number)])
     os.close(int(number))
     assert "got b'hunter2' False" in shown

@@ -9,7 +9,6 @@ import select
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,13 +68,6 @@ def open_process(pid: int) -> Iterator[int]:
         yield process
     finally:
         os.close(process)
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder whose path is short enough for sockets below it."""
-    with tempfile.TemporaryDirectory(prefix="onionchat-test-") as path:
-        yield Path(path)
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from onionchat.cli.table import aligned, one_line
@@ -26,14 +28,15 @@ def test_what_could_act_on_a_terminal_is_gone() -> None:
     assert one_line("a\nb\x1b[31m") == "a b"
 
 
-@pytest.mark.parametrize(("columns", "lines"), [(80, 2), (30, 4), (23, 6), (10, 15)])
+@pytest.mark.parametrize(("columns", "lines"), [(80, 2), (0, 2), (30, 4), (23, 6), (10, 15)])
 def test_at_a_terminal_long_lines_are_wrapped_below_their_column(
     monkeypatch: pytest.MonkeyPatch, columns: int, lines: int
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("sys.stdout.fileno", lambda: 1)
+    monkeypatch.setattr("os.get_terminal_size", lambda _: os.terminal_size((columns, 24)))
     shown = aligned([("ab", "x" * 70 + "\n" + "y" * 10)]).splitlines()
-    assert all(len(line) <= columns for line in shown)
+    assert all(len(line) <= (columns or 80) for line in shown)
     assert all(line.startswith("    ") for line in shown[1:])
     assert sum(line.count("x") for line in shown) == 70
     assert len(shown) == lines
