@@ -1,0 +1,228 @@
+"""An engine of the lab: a vault, a launcher and a tor of its own, driven over its control socket.
+
+Laws: it ends with us, however we end (the lifeline). Its passphrase is random, goes to the first engine by a
+descriptor, and is kept in memory only. Processes are ended by their ids.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+
+from ..client.blocking import Client
+from ..control import control_socket, run_folder
+from ..control.replies import AnyResult, StatusReport
+from ..control.requests import AnyRequest, Status, Unlock
+from ..engine.plan import Plan
+from ..errors import ControlError, TorUnavailable
+from .tap import Tap
+from .watcher import Watcher
+
+R = TypeVar("R")
+
+TICK: Final = 0.25
+"""Seconds between two cells: the shortest, so that what happens here is lively."""
+START_SECONDS: Final = 60.0
+"""For an engine to answer, and for its tor to be ready, on a machine that has other things to do."""
+END_SECONDS: Final = 20.0
+"""More than a launcher takes to end an engine that does not want to."""
+POLL: Final = 0.05
+
+
+class Station:
+    """An engine with its launcher.
+
+    Args:
+        folder: where its vault is to be; its parent exists.
+        torrc: lines for its tor (the private network's).
+        lifeline: a descriptor at whose end everything ends.
+        tap: what its links shall dial through, instead of tor's SOCKS port itself.
+    """
+
+    def __init__(self, folder: Path, *, torrc: str, lifeline: int, tap: Tap | None = None) -> None:
+        self.folder = folder
+        self.socket = control_socket(folder)
+        self.tap = tap
+        self._torrc = torrc
+        self._lifeline = lifeline
+        self._passphrase = secrets.token_urlsafe(24)
+        self._log = folder.with_suffix(".log")
+        self._process: subprocess.Popen[bytes] | None = None
+        self._client: Client | None = None
+
+    # --- from start to end -------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the launcher; returns at once."""
+        settings = self.folder.with_suffix(".torrc")
+        settings.write_text(self._torrc, encoding="utf-8")
+        plan = Plan(
+            vault=str(self.folder),
+            create=True,
+            tick=TICK,
+            torrc=str(settings),
+            socks=f"127.0.0.1:{self.tap.port}" if self.tap is not None else "",
+        )
+        reading, writing = os.pipe()
+        os.write(writing, self._passphrase.encode())  # a pipe holds far more
+        os.close(writing)
+        # -P: the current folder must not be a place that modules are loaded from
+        words = [sys.executable, "-P", "-m", "onionchat.lab.host", msgspec.json.encode(plan).decode()]
+        words += ["--passphrase-fd", str(reading), "--lifeline-fd", str(self._lifeline)]
+        try:
+            with self._log.open("wb") as log:
+                self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+                    words,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=log,
+                    pass_fds=(reading, self._lifeline),
+                    start_new_session=True,
+                    cwd="/",
+                )
+        finally:
+            os.close(reading)
+
+    def end(self) -> None:
+        """Ask the launcher to end; `wait` waits for it."""
+        self._hang_up()
+        if self._process is not None:
+            self._process.terminate()
+
+    def wait(self) -> None:
+        """Wait for the launcher, and end it by force where it takes too long."""
+        if self._process is not None:
+            try:
+                self._process.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    # --- asking ------------------------------------------------------------------------------------
+
+    def ask(self, request: AnyRequest, kind: type[R]) -> R:
+        """The engine's answer, which must be of ``kind``.
+
+        Raises:
+            ControlError: what the engine refused, or that it does not answer.
+        """
+        if self._client is None:
+            self._client = Client.connect(self.socket)
+        result: AnyResult = self._client.ask(request)
+        if not isinstance(result, kind):
+            raise ControlError("bad-reply", "the engine answered something else than was asked")
+        return result
+
+    def watch(self) -> Watcher:
+        """Somebody who watches this engine from now on."""
+        return Watcher(self.socket)
+
+    @property
+    def pid(self) -> int:
+        """The engine's process id (not the launcher's)."""
+        return self.ask(Status(), StatusReport).pid
+
+    def until_open(self) -> None:
+        """Wait until the engine answers and its vault is open.
+
+        Raises:
+            ControlError: it ended, or never answered.
+        """
+        self._until(lambda status: status.vault == "open")
+
+    def until_ready(self, tell: Callable[[int, str], None] = lambda _percent, _words: None) -> None:
+        """Wait until its tor has bootstrapped; from then on it dials through the tap, if it has one.
+
+        Args:
+            tell: told of the bootstrap's percent and words.
+
+        Raises:
+            TorUnavailable: its tor did not get ready in time.
+        """
+
+        def ready(status: StatusReport) -> bool:
+            tell(status.tor.percent, status.tor.problem or status.tor.words)
+            return status.tor.ready
+
+        self._until(ready)
+        if self.tap is not None:
+            self.tap.target = self.tor_socks()
+
+    def tor_socks(self) -> tuple[str, int]:
+        """Where its tor itself takes SOCKS connections."""
+        from ..tor import TorController
+
+        controller = TorController.connect(str(self.tor_control), timeout=START_SECONDS)
+        try:
+            return controller.socks_address()
+        finally:
+            controller.close()
+
+    @property
+    def tor_control(self) -> Path:
+        """Its tor's control socket."""
+        return run_folder(self.folder) / "tor.sock"
+
+    # --- what it has to endure -----------------------------------------------------------------------
+
+    def kill_engine(self) -> int:
+        """Kill the engine with SIGKILL and return its pid; the launcher starts another one."""
+        pid = self.pid
+        self._hang_up()
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def resume(self, killed: int) -> None:
+        """Wait for the engine after the one that was ``killed``, and unlock it.
+
+        Raises:
+            ControlError: there is none.
+            TorUnavailable: its tor did not get ready in time.
+        """
+        self._until(lambda status: status.pid != killed and status.vault == "locked")
+        self.until_ready()
+        self.ask(Unlock(passphrase=self._passphrase), object)
+
+    # ---------------------------------------------------------------------------------------------------
+
+    def _until(self, good: Callable[[StatusReport], bool]) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        status: StatusReport | None = None
+        while time.monotonic() < deadline:
+            try:
+                status = self.ask(Status(), StatusReport)
+            except ControlError as error:
+                self._hang_up()
+                if self._process is None or self._process.poll() is not None:
+                    raise ControlError("engine-start", f"an engine ended: {self._last_words()}") from error
+            else:
+                if good(status):
+                    return
+            time.sleep(POLL)
+        if status is None:
+            raise ControlError("engine-silent", f"an engine did not answer within {START_SECONDS:.0f} s")
+        raise TorUnavailable(
+            f"a tor was not ready within {START_SECONDS:.0f} s: {status.tor.problem or status.tor.words}",
+            hint="see whether the machine is busy, and try again",
+        )
+
+    def _last_words(self) -> str:
+        with suppress(OSError):
+            lines = self._log.read_text(errors="replace").split("\n")
+            return next((line for line in reversed(lines) if line.strip()), "it gave no reason")
+        return "it gave no reason"
+
+    def _hang_up(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
