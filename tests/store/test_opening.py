@@ -59,6 +59,8 @@ def test_files_are_the_owners_alone(folder: Path) -> None:
         assert path.stat().st_mode & 0o777 == 0o700
     for path in (folder / "sealed").iterdir():
         assert path.stat().st_mode & 0o777 == 0o600
+    names = {path.name for path in (folder / "sealed").iterdir()}
+    assert names == {"header", "rows", "rows-wal", "keys", "table.0", "table.1", "root"}
     vault.close()
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -128,6 +128,30 @@ def test_destroyed_is_gone(slot: FileSlot, path: Path) -> None:
 def test_one_must_know_the_value_before_writing(path: Path) -> None:
     with pytest.raises(LocalProtocolError):
         FileSlot(path).write(b"blind")
+
+
+def test_nothing_is_cleared_before_what_replaces_it_is_on_the_disk(
+    slot: FileSlot, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def noted(name: str) -> Callable[..., None]:
+        def step(*arguments: object) -> None:
+            steps.append(name)
+            real[name](*arguments)
+
+        return step
+
+    steps: list[str] = []
+    real: dict[str, Callable[..., None]] = {"write_at": disk.write_at, "sync": disk.sync}
+    for name in real:
+        monkeypatch.setattr(disk, name, noted(name))
+    slot.write(b"second")
+    assert steps == ["write_at", "sync", "write_at", "sync"]
+    with monkeypatch.context() as patch:
+        patch.setattr(FileSlot, "_clear_other", lambda self: None)
+        slot.write(b"third")
+    steps.clear()
+    assert _read(path) == b"third"
+    assert steps == ["sync", "write_at", "sync"]
 
 
 def test_no_room_for_the_write_means_nothing_happened(

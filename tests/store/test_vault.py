@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from onionchat.errors import LocalProtocolError
+from onionchat.errors import LocalProtocolError, VaultCorrupt
 from onionchat.store import MemoryVault, Name, Record, Vault
+from onionchat.store.record import Tags
 
 from .kit import State, create, everything, note, put_all, records, reopen
 
@@ -102,12 +103,23 @@ def test_the_files_do_not_grow_with_every_replacement(tmp_path: Path) -> None:
     vault = create(tmp_path / "vault")
     put_all(vault, {note(number): bytes(300) for number in range(100)})
     keys = tmp_path / "vault" / "sealed" / "keys"
-    before = keys.stat().st_size
+    before, pages = keys.stat().st_size, vault._tree.page_count
     for round_ in range(150):
         vault.commit([Record(note(round_ % 100), bytes(300))])
+    assert vault._tree.page_count == pages
     vault.close()
     assert keys.stat().st_size == before
     assert (tmp_path / "vault" / "sealed" / "rows").stat().st_size < 300_000
+
+
+def test_one_name_is_never_given_anothers_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vault = create(tmp_path / "vault")
+    monkeypatch.setattr(Tags, "of", lambda name: Tags(b"n" * 16, b"s" * 16))  # as if two names had one tag
+    vault.commit([Record(note(1), b"one")])
+    assert vault.get(note(1)) == b"one"
+    with pytest.raises(VaultCorrupt):
+        vault.get(note(2))
+    vault.close()
 
 
 def test_a_closed_vault_is_not_used(tmp_path: Path) -> None:
