@@ -45,17 +45,24 @@ class Reply:
 
 
 class _Line(ControlSocket):  # type: ignore[misc]  # stem has no types
-    """A control socket that connects within a deadline, over TCP or a Unix socket alike."""
+    """A control socket over TCP or a Unix socket that connects within a deadline, and only once.
+
+    stem would connect again whenever something failed, in the middle of closing, too.
+    """
 
     def __init__(self, endpoint: Endpoint, timeout: float) -> None:
         super().__init__()
         self._endpoint = endpoint
         self._timeout = timeout
+        self._used = False
 
     def is_localhost(self) -> bool:
         return bool(self._endpoint.path) or self._endpoint.host.startswith("127.")
 
     def _make_socket(self) -> socket.socket:
+        if self._used:
+            raise stem.SocketClosed
+        self._used = True
         try:
             sock = self._endpoint.connect(self._timeout)
         except TorUnavailable as error:
@@ -186,7 +193,7 @@ def _refused(error: Exception, address: str) -> TorUnavailable:
                 f"tor's controller at {address} does not accept the cookie in {error.cookie_path}",
                 hint="another tor may have overwritten it: each tor needs its own CookieAuthFile",
             )
-        case stem.connection.AuthenticationFailure():
+        case stem.connection.MissingAuthInfo() | stem.connection.UnrecognizedAuthMethods():
             return TorUnavailable(
                 f"tor's controller at {address} offers no way to authenticate that we know",
                 hint="set CookieAuthentication 1, as in torrc.example",

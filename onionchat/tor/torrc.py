@@ -28,9 +28,9 @@ def managed_torrc(*, data: Path, control_socket: Path, owner_pid: int, extra: st
         ConfigError: a path that cannot be written in a settings file.
     """
     lines = [
-        f"DataDirectory {_quote(data)}",
-        # ControlSocket would take a path without spaces only
-        f"ControlPort unix:{_quote(control_socket)}",
+        f"DataDirectory {_quote(_plain(data))}",
+        # ControlSocket would take a path without spaces only; here tor unquotes twice, the line and the path
+        f"ControlPort {_quote('unix:' + _quote(_plain(control_socket)))}",
         "CookieAuthentication 1",
         f"__OwningControllerProcess {owner_pid}",
         f"SocksPort auto {SOCKS_FLAGS}",
@@ -46,11 +46,15 @@ def managed_torrc(*, data: Path, control_socket: Path, owner_pid: int, extra: st
     return "\n".join(lines) + "\n" + (extra.rstrip("\n") + "\n" if extra.strip() else "")
 
 
-def _quote(path: Path) -> str:
+def _plain(path: Path) -> str:
     text = str(path.absolute())
     if not text.isprintable():
         raise ConfigError(
             f"this path cannot be given to tor: {text!r}", hint="choose a folder with a plain name"
         )
+    return text
+
+
+def _quote(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
