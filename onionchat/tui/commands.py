@@ -48,12 +48,14 @@ class Commands(Provider):
         for node, binding in bindings(self.screen):
             if binding.action == "command_palette" or (isinstance(node, Widget) and not node.display):
                 continue
-            key = self.app.get_key_display(binding)
+            key = self.app.get_key_display(
+                next(iter(Binding.make_bindings([binding])))
+            )  # of several, the first
             title = f"{binding.description} ({key})"
             yield title, binding.tooltip, partial(self._run, node, binding.action)
 
-    async def _run(self, node: DOMNode, action: str) -> None:
-        """Do it where it belongs, as its key would."""
+    def _run(self, node: DOMNode, action: str) -> None:
+        """Do it where it belongs, as its key would, once the part has the focus."""
         if isinstance(node, Widget) and node.focusable:
             node.focus()
-        await self.app.run_action(action, node)
+        node.call_after_refresh(self.app.run_action, action, node)

@@ -54,6 +54,12 @@ def clock(moment: float, now: float) -> str:
     return f"{day}{then:%H:%M}"
 
 
+def since(moment: float, now: float) -> str:
+    """When something began: the time of day, or the day if it was another one."""
+    then, today = datetime.fromtimestamp(moment), datetime.fromtimestamp(now)
+    return f"since {then:%H:%M}" if then.date() == today.date() else f"since {then.day} {then:%b}"
+
+
 def span(seconds: int) -> str:
     """A lifetime in the largest unit that says it exactly: ``8 hours``."""
     for size, unit in _UNITS:
@@ -106,8 +112,7 @@ def state(message: Message) -> str:
 def presence(contact: Contact, now: float) -> str:
     """A mark and words for whether a contact can be reached."""
     if contact.presence == "online":
-        since = f" since {clock(contact.online_since, now)}" if contact.online_since is not None else ""
-        return f"● online{since}"
+        return "● online" + ("" if contact.online_since is None else f" {since(contact.online_since, now)}")
     if contact.presence == "connecting":
         return "◐ connecting"
     if contact.problem:
@@ -124,12 +129,12 @@ def tor(state: TorState) -> str:
     return f"Tor {state.percent} %: {line(state.words)}"
 
 
-def reachability(services: int, reachable: int, since: float | None, now: float) -> str:
+def reachability(services: int, reachable: int, moment: float | None, now: float) -> str:
     """Whether others can reach us, in words."""
     if services == 0:
         return "no address yet"
     if reachable >= services:
-        return f"reachable since {clock(since, now)}" if since is not None else "reachable"
+        return "reachable" if moment is None else f"reachable {since(moment, now)}"
     if services == 1:
         return "not reachable yet"
     return f"{reachable} of {services} addresses reachable"

@@ -65,6 +65,8 @@ def test_clock_names_another_day() -> None:
     then = datetime(2024, 5, 3, 12, 4).timestamp()
     assert wording.clock(then, then + 60) == "12:04"
     assert wording.clock(then, then + 2 * 86_400) == "3 May 12:04"
+    assert wording.since(then, then + 60) == "since 12:04"
+    assert wording.since(then, then + 2 * 86_400) == "since 3 May"
 
 
 def test_time_left_before_and_after_the_clock_starts() -> None:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.widgets import OptionList
 
 from ...control.replies import Done
@@ -43,7 +44,7 @@ class ConfirmSheet(Sheet[bool]):
 
     def on_mount(self) -> None:
         """The harmless choice first."""
-        self.query_one("#sheet").border_title = self._title
+        self.query_one("#sheet").border_title = Content(self._title)
         self.query_one(OptionList).highlighted = 0
 
     def action_choose(self) -> None:

@@ -8,6 +8,7 @@ from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.widgets import OptionList, TextArea
 
 from ...control import notices, replies, requests
@@ -100,7 +101,9 @@ class MainScreen(Panel[None]):
         contact = model.contacts.get(model.conversation or "")
         self.contacts.tell(model, now)
         elsewhere = model.unread_elsewhere()
-        self.contacts.border_title = f"You are {wording.name(identity.name)}" if identity else "Contacts"
+        # titles are Content: Textual would read markup in a string
+        own = wording.name(identity.name) if identity else ""
+        self.contacts.border_title = Content(f"You are {own}" if own else "Contacts")
         self.contacts.border_subtitle = f"{elsewhere} new elsewhere" if elsewhere else ""
         self.welcome.display = contact is None
         self.view.display = self.composer.display = contact is not None
@@ -109,9 +112,9 @@ class MainScreen(Panel[None]):
             self.welcome.tell(model)
         else:
             name = wording.name(contact.name)
-            self.view.border_title = f"{name}  {wording.presence(contact, now)}"
+            self.view.border_title = Content(f"{name}  {wording.presence(contact, now)}")
             self.view.border_subtitle = f"messages live {wording.span(contact.lifetime)}"
-            self.composer.border_title = f"To {name} as {wording.name(identity.name) if identity else ''}"
+            self.composer.border_title = Content(f"To {name} as {own}")
             if contact.problem:
                 self.trouble.warn(contact.problem)
         self._tell_messages()

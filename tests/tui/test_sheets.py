@@ -1,0 +1,294 @@
+from __future__ import annotations
+
+import pytest
+from textual import events
+
+from onionchat.control import notices, requests
+from onionchat.control.replies import Invite
+from onionchat.errors import ControlError
+from onionchat.tui.screens.invites import AcceptSheet, InviteSheet
+from onionchat.tui.screens.main import MainScreen
+from onionchat.tui.screens.naming import IdentitySheet
+from onionchat.tui.widgets.contact_list import ContactList
+from onionchat.tui.widgets.entry import Composer, Draft, Entry
+
+from .engine import CODE, DAY, NOW, FakeEngine, contact, identity, lines, message, shown
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    """Two identities, two contacts of the first, and a conversation."""
+    engine = FakeEngine()
+    engine.identities = [identity(), identity("a2", "Work")]
+    engine.contacts = [contact(), contact("c2", "Carol"), contact("c3", "Boss", of="a2", unread=2)]
+    engine.conversations["c1"] = [
+        message("01", "theirs"),
+        message("02", "ours", mine=True, state="delivered"),
+    ]
+    return engine
+
+
+def invite(handle: str = "e1", *, reachable: bool = False, code: str = CODE) -> Invite:
+    return Invite(invite=handle, identity="a1", code=code, created=NOW, reachable=reachable)
+
+
+async def test_an_invite_is_made_and_shown_whole(engine: FakeEngine) -> None:
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+n")
+        await pilot.pause()
+        assert engine.of(requests.InviteCreate) == [requests.InviteCreate(identity="a1")]
+        text = shown(app, "#sheet")
+        assert "Give this code to one person, once" in text
+        assert "not reachable yet" in text
+        assert "".join(lines(app, "#code")).replace(" ", "") == CODE
+        (made,) = app.session.model.own_invites()
+        engine.say(notices.InviteChanged(invite=invite(made.invite, reachable=True), state="open"))
+        await pilot.pause()
+        assert "the code works now" in shown(app, "#sheet")
+        engine.say(notices.InviteChanged(invite=invite("ff"), state="used"))
+        await pilot.pause()
+        assert "the code works now" in shown(app, "#sheet")
+        engine.say(notices.InviteChanged(invite=invite(made.invite), state="used"))
+        await pilot.pause()
+        assert "you have a new contact" in shown(app, "#sheet")
+        assert CODE[:40] not in shown(app)
+
+
+async def test_an_invite_is_copied_on_its_key_alone(engine: FakeEngine) -> None:
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+n")
+        await pilot.pause()
+        assert app.clipboard == ""
+        await pilot.press("c")
+        assert app.clipboard == CODE
+        assert "where other programs can read it" in shown(app)
+
+
+async def test_open_invites_are_turned_and_taken_back(engine: FakeEngine) -> None:
+    engine.invites = [invite("e1", code="onionchat:first"), invite("e2", code="onionchat:second")]
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+n")
+        assert engine.of(requests.InviteCreate) == []
+        assert "onionchat:second" in shown(app)
+        await pilot.press("right")
+        assert "onionchat:first" in shown(app)
+        await pilot.press("x")
+        await pilot.pause()
+        assert engine.of(requests.InviteRevoke) == [requests.InviteRevoke(invite="e1")]
+        assert "taken back and works no more" in shown(app)
+        assert "copy" not in lines(app)[-1]
+        await pilot.press("n")
+        await pilot.pause()
+        assert len(engine.of(requests.InviteCreate)) == 1
+        assert shown(app, "#code").startswith("onionchat:abc")
+
+
+async def test_an_invite_that_expired_says_so(engine: FakeEngine) -> None:
+    engine.invites = [invite("e1")]
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+n")
+        engine.say(notices.InviteChanged(invite=invite("e1"), state="gone"))
+        await pilot.pause()
+        assert "It is gone." in shown(app)
+
+
+async def test_an_invite_that_cannot_be_made(engine: FakeEngine) -> None:
+    engine.refuse[requests.InviteCreate] = ControlError(
+        "tor-unavailable", "tor is not there", hint="install it"
+    )
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+n")
+        await pilot.pause()
+        assert "! tor is not there – install it" in shown(app)
+        assert isinstance(app.screen, InviteSheet)
+
+
+async def test_a_pasted_invite_is_used(engine: FakeEngine) -> None:
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+o")
+        app.post_message(events.Paste(f"  {CODE[:50]}\n {CODE[50:]}\r\n"))
+        await pilot.pause()
+        await pilot.press("enter")
+        assert "the contact needs a name – only you will see it" in shown(app)
+        assert isinstance(app.focused, Entry)
+        await pilot.press(*"Zoe", "enter")
+        await pilot.pause()
+        await pilot.pause()
+        assert engine.of(requests.InviteAccept) == [
+            requests.InviteAccept(identity="a1", code=CODE, name="Zoe")
+        ]
+        assert isinstance(app.screen, MainScreen)
+        assert "To Zoe as Ada" in shown(app)
+        assert "Zoe ○ not met yet" in shown(app, "#contacts")
+
+
+async def test_a_refused_invite_loses_nothing(engine: FakeEngine) -> None:
+    engine.refuse[requests.InviteAccept] = ControlError(
+        "bad-invite", "a typing error", hint="compare the code"
+    )
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+o")
+        app.post_message(events.Paste(CODE))
+        await pilot.pause()
+        await pilot.press("tab", *"Zoe", "enter")
+        await pilot.pause()
+        assert isinstance(app.screen, AcceptSheet)
+        assert "! a typing error – compare the code" in shown(app)
+        assert app.screen.query_one(Draft).text == CODE
+        assert app.screen.query_one(Entry).value == "Zoe"
+
+
+async def test_what_cannot_be_an_invite_is_not_sent(engine: FakeEngine) -> None:
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+o", "enter")
+        assert "there is no code yet" in shown(app)
+        app.screen.query_one(Draft).text = "x" * 513
+        await pilot.press("enter")
+        assert "too long to be an invite" in shown(app)
+        assert engine.of(requests.InviteAccept) == []
+
+
+async def test_another_identity_is_chosen(engine: FakeEngine) -> None:
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+g")
+        text = shown(app, "#sheet")
+        assert "Ada 2 contacts" in text
+        assert "Work 1 contact, 2 new" in text
+        await pilot.press("down", "enter")
+        await pilot.pause()
+        text = shown(app, "#contacts")
+        assert "You are Work" in text
+        assert "Boss" in text
+        assert "Bob" not in text
+        assert not app.screen.query_one(Composer).display
+        await pilot.press("ctrl+g", "down", "enter")
+        await pilot.pause()
+        assert isinstance(app.screen, IdentitySheet)
+        await pilot.press(*"Third", "enter")
+        await pilot.pause()
+        assert "You are Third" in shown(app)
+        assert "Nobody here yet" in shown(app)
+
+
+@pytest.mark.parametrize(("keys", "seconds"), [(["up"], 8 * 3600), (["tab", *"90s"], 90)])
+async def test_a_lifetime_is_chosen_or_typed(engine: FakeEngine, keys: list[str], seconds: int) -> None:
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+t")
+        assert "1 day (now)" in shown(app, "#sheet")
+        await pilot.press(*keys, "enter")
+        await pilot.pause()
+        assert engine.of(requests.SetLifetime) == [requests.SetLifetime(contact="c1", lifetime=seconds)]
+        assert "messages live" in shown(app)
+        assert "messages live 1 day" not in shown(app)
+
+
+async def test_a_lifetime_that_makes_no_sense_stays_in_the_field(engine: FakeEngine) -> None:
+    engine.contacts[0] = contact(lifetime=DAY + 1)
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+t")
+        assert "at present: 86401 seconds" in shown(app)
+        await pilot.press("tab", *"soon", "enter")
+        assert "type a number and a unit" in shown(app)
+        assert app.screen.query_one(Entry).value == "soon"
+        assert engine.of(requests.SetLifetime) == []
+
+
+async def test_an_own_message_is_deleted_here_or_for_both(engine: FakeEngine) -> None:
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("shift+tab", "d")
+        text = shown(app, "#sheet")
+        assert "It cannot be brought back here." in text
+        assert "cannot unsee what was read" in text
+        await pilot.press("enter")
+        assert engine.of(requests.Delete) == []
+        await pilot.press("d", "down", "down", "enter")
+        await pilot.pause()
+        assert engine.of(requests.Delete) == [requests.Delete(contact="c1", message="02", both=True)]
+        assert "ours" not in shown(app)
+
+
+async def test_a_message_of_theirs_is_deleted_here_only(engine: FakeEngine) -> None:
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("shift+tab", "up", "d")
+        assert "for both" not in shown(app, "#sheet")
+        await pilot.press("down", "enter")
+        await pilot.pause()
+        assert engine.of(requests.Delete) == [requests.Delete(contact="c1", message="01")]
+        assert "theirs" not in shown(app)
+
+
+async def test_a_deletion_that_is_refused_says_so(engine: FakeEngine) -> None:
+    engine.refuse[requests.Delete] = ControlError("disk-full", "no room", hint="free some")
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("shift+tab", "d", "down", "enter")
+        await pilot.pause()
+        assert "! no room – free some" in shown(app, "#sheet")
+
+
+async def test_a_contact_is_renamed(engine: FakeEngine) -> None:
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("r", "end", "ctrl+u", "enter")
+        assert "a contact needs a name" in shown(app)
+        await pilot.press(*"Robert", "enter")
+        await pilot.pause()
+        assert engine.of(requests.ContactRename) == [requests.ContactRename(contact="c1", name="Robert")]
+        assert "Robert" in shown(app, "#contacts")
+
+
+async def test_a_contact_is_removed_after_one_sentence(engine: FakeEngine) -> None:
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        app.screen.query_one(ContactList).focus()
+        await pilot.press("d")
+        assert "This erases Bob, all messages and the keys you share; it cannot be undone." in shown(
+            app, "#sheet"
+        )
+        await pilot.press("down", "enter")
+        await pilot.pause()
+        await pilot.pause()
+        assert engine.of(requests.ContactRemove) == [requests.ContactRemove(contact="c1")]
+        assert "Bob" not in shown(app)
+        assert "Carol" in shown(app)
+
+
+async def test_escape_changes_nothing(engine: FakeEngine) -> None:
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        before = len(engine.asked)
+        for key in ("ctrl+o", "ctrl+t", "ctrl+g"):
+            await pilot.press(key, "escape")
+            await pilot.pause()
+            assert isinstance(app.screen, MainScreen)
+        assert len(engine.asked) == before
