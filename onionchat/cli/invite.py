@@ -68,9 +68,7 @@ def revoke(session: Session, invite: str) -> None:
 
     with session.connect() as client:
         handles = [each.invite for each in ask(client, InviteList(), Invites).invites]
-        index = pick(
-            invite, [(each, "") for each in handles], kind="open invite", see="onionchat invite list"
-        )
+        index = pick(invite, [(each, "") for each in handles], kind="invite", see="onionchat invite list")
         done = ask(client, InviteRevoke(invite=handles[index]), Done)
     session.print(done, lambda: "The invite can no longer be used.")
 

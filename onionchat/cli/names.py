@@ -20,7 +20,7 @@ def pick(word: str, candidates: Sequence[tuple[str, str]], *, kind: str, see: st
     """The index of the one candidate (handle, name) that ``word`` means.
 
     Raises:
-        ControlError: ``not-found`` or ``ambiguous`` (which lists what it could be).
+        ControlError: ``no-such-…`` or ``ambiguous`` (which lists what it could be).
     """
     exact = [index for index, (handle, _) in enumerate(candidates) if handle == word]
     found = exact or [
@@ -31,7 +31,7 @@ def pick(word: str, candidates: Sequence[tuple[str, str]], *, kind: str, see: st
     if len(found) == 1:
         return found[0]
     if not found:
-        raise ControlError("not-found", f"there is no {kind} «{word}»", hint=f"see: {see}", exit_code=2)
+        raise ControlError(f"no-such-{kind}", f"there is no {kind} «{word}»", hint=f"see: {see}")
     several = ", ".join(
         f"{handle} ({name})" if name else handle for handle, name in map(candidates.__getitem__, found)
     )

@@ -86,7 +86,7 @@ def test_deleting_by_an_ambiguous_beginning(engine: Actor) -> None:
     result = engine.run("delete", "Bob", "ffff")
     assert result.exit_code == 2
     assert "ffff0001, ffff0002, ffff0003" in result.stderr
-    assert engine.run("delete", "Bob", "ff").exit_code == 2
+    assert engine.run("delete", "Bob", "ff").exit_code == 1
     assert not [each for each in engine.asked if isinstance(each, Delete)]
 
 
@@ -214,7 +214,7 @@ def test_an_ambiguous_contact_lists_the_candidates(engine: Actor, word: str, say
 @pytest.mark.parametrize("word", ["Bo", "caf", "bob", "", "Nobody"])
 def test_who_is_not_there(engine: Actor, word: str) -> None:
     result = engine.run("send", word, "hi")
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert result.stderr == f"error: there is no contact «{word}»\nhint: see: onionchat contact list\n"
 
 

@@ -30,7 +30,7 @@ NOTICES = Notice.__subclasses__()
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
 
-def values(kind: msgspec.inspect.Type) -> st.SearchStrategy[Any]:  # noqa: C901  # one case per type
+def values(kind: msgspec.inspect.Type) -> st.SearchStrategy[Any]:
     """Whatever a field of ``kind`` may hold."""
     match kind:
         case msgspec.inspect.StrType(pattern=str()):
