@@ -137,7 +137,7 @@ def test_each_kind_of_error_has_its_code_in_the_document() -> None:
 
 
 def raised_codes() -> Iterator[tuple[str, str]]:
-    """Each code that the program gives to a `ControlError`, with its exit status, where scripts can meet it."""
+    """Each code that the program gives to a `ControlError`, with its status, where scripts can meet it."""
     root = Path(errors.__file__).parent
     for path in (
         path for floor in ("control", "engine", "client", "cli") for path in (root / floor).rglob("*.py")
