@@ -74,9 +74,17 @@ async def _run(plan: Plan, channel: int, passphrase: str | None, password: str |
 
 
 async def _serve(plan: Plan, launcher: socket.socket, passphrase: str | None, password: str | None) -> None:
+    async with trio.open_nursery() as hearing:
+        # heard to the very end: services that are being ended wait for the launcher's word that tor is gone
+        launch = Launch(launcher)
+        hearing.start_soon(launch.serve)
+        await _serve_launched(plan, launch, passphrase, password)
+        hearing.cancel_scope.cancel()
+
+
+async def _serve_launched(plan: Plan, launch: Launch, passphrase: str | None, password: str | None) -> None:
     async with trio.open_nursery() as nursery:
         stop = trio.Event()
-        launch = Launch(launcher)
         server: ControlServer
 
         def tell(notice: notices.AnyNotice) -> None:
@@ -86,7 +94,6 @@ async def _serve(plan: Plan, launcher: socket.socket, passphrase: str | None, pa
         answers = Answers(engine, stop.set)
         server = ControlServer(control_socket(Path(plan.vault)), answers.answer)
         try:
-            nursery.start_soon(launch.serve)
             await nursery.start(engine.sender.serve)
             step_back()
             if plan.amnesic:

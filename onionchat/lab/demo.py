@@ -6,7 +6,6 @@ it ends. A value that is reported was measured.
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -83,17 +82,17 @@ def _show(both: Pair, line: int) -> int:
             start_new_session=True,
             cwd="/",
         )
-        stack.callback(_end, friend, signal.SIGTERM)
+        stack.callback(_end, friend)
         words = [*module, "onionchat.lab.window", str(both.you.socket), both.your_contact, str(line)]
         window = subprocess.Popen(words, pass_fds=(line,))  # noqa: S603 - as above
-        stack.callback(_end, window, signal.SIGINT)
+        stack.callback(_end, window)
         return window.wait()
 
 
-def _end(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is not None:
         return
-    process.send_signal(how)
+    process.terminate()
     try:
         process.wait(_END_SECONDS)
     except subprocess.TimeoutExpired:
