@@ -11,13 +11,15 @@ import click
 from ..errors import ControlError
 from .secret import ask_passphrase, passphrase_from
 from .session import Session, ask, json_option, pass_session
-from .span import in_words, moment
+from .span import moment
 from .table import aligned
 
 if TYPE_CHECKING:
     from ..control.replies import StatusReport
 
 STOP_SECONDS: Final = 20.0
+STARVED_MS: Final = 250.0
+"""Shorter waits are ordinary and of no interest to people."""
 _POLL_SECONDS: Final = 0.02
 _VAULT_WORDS: Final = {
     "absent": "absent: make it with «onionchat unlock --create»",
@@ -113,6 +115,6 @@ def _look(report: StatusReport) -> str:
     ]
     if tor.problem:
         rows.append(("problem", tor.problem))
-    if report.starved_ms:
-        rows.append(("starved", f"the engine waited {in_words(report.starved_ms / 1000)} for the processor"))
+    if report.starved_ms >= STARVED_MS:
+        rows.append(("starved", f"the engine waited {report.starved_ms:.0f} ms for the processor"))
     return aligned(rows)

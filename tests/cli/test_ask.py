@@ -284,7 +284,7 @@ def test_status_of_an_engine_in_trouble() -> None:
     assert "45 %, building circuits (system)" in look
     assert "2 of 3 addresses proven reachable, all since 1970-01-01" in look
     assert "the clock is far off" in look
-    assert "waited 2 s" in look
+    assert "waited 2500 ms" in look
 
 
 def test_stopping_waits_until_the_engine_has_gone(engine: Actor) -> None:
