@@ -11,11 +11,9 @@ import click
 
 from .. import __version__
 from ..errors import ConfigError
-from .memory import memory_folder
 from .options import EngineOptions, engine_options, refuse_before_command
 from .root import Root
 from .session import Session, pass_session
-from .start import answers, end, start_engine
 
 
 @click.group(
@@ -57,6 +55,8 @@ def onionchat(
 
 def _kept(session: Session, options: EngineOptions) -> int:
     """The TUI with an engine that stays when the TUI goes."""
+    from .start import answers, start_engine
+
     if not answers(session.socket):
         start_engine(session.vault, options)
     from ..tui import run
@@ -66,6 +66,9 @@ def _kept(session: Session, options: EngineOptions) -> int:
 
 def _amnesic(session: Session, options: EngineOptions) -> int:
     """The TUI with an engine in memory that goes with it, even if we are killed: it holds the lifeline."""
+    from .memory import memory_folder
+    from .start import end, start_engine
+
     wanted = session.vault if session.vault_named else None
     with memory_folder(wanted) as folder:
         session.chosen_vault = folder

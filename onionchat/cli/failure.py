@@ -6,9 +6,7 @@ shown only with ``--debug``, and without secrets.
 
 from __future__ import annotations
 
-import json
 import re
-import traceback
 from typing import Final
 
 import click
@@ -28,9 +26,13 @@ def report(error: Exception, session: Session) -> int:
     """Show ``error`` and return the exit status that stands for it."""
     code, message, hint, status = _parts(error)
     if session.debug:
+        import traceback
+
         click.echo(_redact("".join(traceback.format_exception(error)), session.secrets), err=True)
     message, hint = _redact(message, session.secrets), _redact(hint, session.secrets)
     if session.json:
+        import json
+
         click.echo(
             json.dumps({"error": {"code": code, "message": message, "hint": hint}}, ensure_ascii=False)
         )

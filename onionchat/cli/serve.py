@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from ..errors import ConfigError
-from .memory import memory_folder
 from .options import EngineOptions, engine_options
 from .secret import ask_passphrase, credential, open_descriptor
 from .session import Session, pass_session
@@ -52,6 +51,8 @@ def serve(
         if options.amnesic:
             if passphrase_fd is not None or create:
                 raise ConfigError("an amnesic vault has no passphrase", hint="leave the passphrase out")
+            from .memory import memory_folder
+
             wanted = session.vault if session.vault_named else None
             session.chosen_vault = stack.enter_context(memory_folder(wanted))
             click.echo(f"vault: {session.chosen_vault}")
