@@ -104,6 +104,8 @@ class Contact(Result, frozen=True, kw_only=True, tag="contact"):
     online_since: float | None = None
     introduced: bool = False
     """True once both sides hold the pair's own keys and addresses."""
+    problem: str = ""
+    """A line for people when a first contact comes to nothing (the invite was used already, …)."""
     lifetime: int
     """Seconds that a message of this conversation lives."""
     unread: int = 0
