@@ -68,5 +68,8 @@ DIAL_FIRST_SECONDS: Final = 2.0
 DIAL_MAX_SECONDS: Final = 300.0
 """Redials double from the first to the longest wait, each drawn from the upper half of its span."""
 
+MAX_ACKS: Final = 4096
+"""Acknowledgements of one contact that wait for an envelope: more come at once only from a flood."""
+
 MAX_PARTIALS: Final = 4
 """Texts of one contact that are under reassembly at once; a sender finishes one before the next."""

@@ -2,7 +2,7 @@
 
 Laws: `handle` never blocks and touches nothing outside; what must survive is in the one `Persist` that its
 commands begin with; at most one link is *active* (carries envelopes) at a time, and both sides choose the
-same; an error of the peer ends the link that it came on, and nothing of the faulty cell is kept.
+same; an error of the peer ends the link that it came on, and nothing in that cell after the fault counts.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from . import events
 from .batch import Batch
 from .cell import CellType, split_have
 from .commands import Command
-from .constants import HALF_OPEN_PAIR, SETTLE_SECONDS
+from .constants import HALF_OPEN_INVITE, HALF_OPEN_PAIR
 from .dialling import Dialling
 from .greeting import Intent
-from .link import Answer, Arrived, Established, Link, LinkState, wins
+from .link import Answer, Arrived, Established, Link, LinkState, first_to_go, wins
 from .record import ContactRecord, Psk
 from .talk import Talk
 
 Presence = Literal["offline", "connecting", "online"]
 MAX_PSKS = 6
-"""More handshakes than that cannot be unconfirmed at once; the oldest, which both sides hold, stays."""
+"""More handshakes than that are not unconfirmed at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class Contact:
     @property
     def problem(self) -> str:
         """A line for people where a first contact comes to nothing; empty otherwise."""
-        if not self.record.invite_psk or self.record.invite:
+        if not self._joining:
             return ""
         if self._dialling.refused:
             return "this invite is not accepted: it was used already or taken back; ask for a new one"
@@ -112,12 +112,15 @@ class Contact:
         """
         batch = Batch()
         number = getattr(event, "link", None)
+        self.talk.expire(now, batch)
         try:
             self._dispatch(event, now, batch)
         except (RemoteProtocolError, CryptoError):
             if number is None:
                 raise
-            self._faulty(number, now, batch)
+            self._close(number, now, batch)
+        if self._active is not None and self.talk.lost:
+            self._close(self._active.number, now, batch)
         self.talk.lay(self._active, now, batch)
         self.talk.flush(batch)
         self._tell(batch)
@@ -138,7 +141,7 @@ class Contact:
                 if number in self._links:
                     self.talk.left(self._links[number], batch)
             case events.DialSucceeded(link=number):
-                self._greet(number, batch)
+                self._greet(number, now, batch)
             case events.ConnectionAccepted(link=number, at_invite=at_invite):
                 self._accept(number, at_invite, now, batch)
             case events.LinkEnded(link=number):
@@ -157,9 +160,8 @@ class Contact:
     # --- links -------------------------------------------------------------------------------
 
     def _due(self, now: float, batch: Batch) -> None:
-        self.talk.expire(now, batch)
         for link in [k for k in self._links.values() if k.deadline is not None and k.deadline <= now]:
-            self._close(link, now, batch)
+            self._close(link.number, now, batch)
         if self._dialling.due is not None and self._dialling.due <= now:
             self._dialling.pause()
             if self._active is None and not any(link.dialled for link in self._links.values()):
@@ -167,13 +169,18 @@ class Contact:
                 self._links[number] = Link.dial(number, tick_ms=self._around.tick_ms, now=now)
                 batch.do(do.Dial(link=number, onion=self.record.peer_onion))
 
-    def _greet(self, number: int, batch: Batch) -> None:
+    @property
+    def _joining(self) -> bool:
+        """Whether we use an invite, and nothing has shown yet that it was accepted."""
+        return bool(self.record.invite_psk) and not self.record.invite
+
+    def _greet(self, number: int, now: float, batch: Batch) -> None:
         link = self._links.get(number)
         if link is None:  # closed while the dial was under way
             batch.do(do.CloseLink(link=number))
             return
         record = self.record
-        joining = bool(record.invite_psk and not record.invite)
+        joining = self._joining
         psk = (
             Psk(generation=0, key=record.invite_psk)
             if joining
@@ -188,6 +195,7 @@ class Contact:
             intent=Intent.CONTACT if joining else resume,
             onion=self.onion.public if joining else bytes(32),
             random=self._around.random,
+            now=now,
         )
         batch.do(do.SendCell(link=number, cell=cell))
 
@@ -199,10 +207,10 @@ class Contact:
         if not psks or (at_invite and not record.invite):
             batch.do(do.CloseLink(link=number))
             return
-        half_open = [link for link in self._links.values() if link.half_open]
-        if len(half_open) >= HALF_OPEN_PAIR:
-            self._close(half_open[0], now, batch)
-        self._links[number] = Link.accept(
+        half_open = [k for k in self._links.values() if k.half_open and k.at_invite is at_invite]
+        if len(half_open) >= (HALF_OPEN_INVITE if at_invite else HALF_OPEN_PAIR):
+            self._close(first_to_go(half_open).number, now, batch)
+        link = self._links[number] = Link.accept(
             number,
             prologue=prologue(record.invite_onion if at_invite else self.onion.public),
             static=KeyPair.from_secret(record.first_static if at_invite else record.static_secret),
@@ -213,6 +221,7 @@ class Contact:
             tick_ms=self._around.tick_ms,
             now=now,
         )
+        link.at_invite = at_invite
 
     def _cell(self, number: int, cell: bytes, now: float, batch: Batch) -> None:
         link = self._links.get(number)
@@ -230,26 +239,46 @@ class Contact:
 
     def _established(self, link: Link, answer: bytes | None, now: float, batch: Batch) -> None:
         record = self.record
-        if link.remote_static not in record.peer_statics:
-            raise IdentityMismatch("another key than this contact's")
         secrets = link.secrets
         first = link.intent is Intent.CONTACT
-        if secrets is None or first is not (link.used.key == record.invite_psk):
-            raise RemoteProtocolError("a first contact that is none")
-        fresh = Psk(generation=link.used.generation + 1, key=secrets.resume_psk)
-        kept = [] if first else record.psks
-        record.psks = sorted([fresh, *kept], key=lambda psk: -psk.generation)
-        record.psks[MAX_PSKS - 1 : -1] = []
+        held = [record.invite_psk] if first else [psk.key for psk in record.psks]
+        if link.remote_static not in record.peer_statics:
+            raise IdentityMismatch("another key than this contact's")
+        if secrets is None or link.used.key not in held:
+            raise RemoteProtocolError("a handshake with a key that is not held any more")
+        self._remember(
+            Psk(generation=link.used.generation + 1, key=secrets.resume_psk), link.used, first=first
+        )
+        link.used = Psk(generation=link.used.generation, key=b"")
         if first:
             self.talk.begin(link, now, batch)
             if not link.dialled:
                 record.peer_onion = link.peer_onion
         else:
             self.talk.join(link)
+        if not link.dialled:
+            self._accepted(link, now, batch)
         self.talk.keep(batch)
         if answer is not None:
             batch.do(do.SendCell(link=link.number, cell=answer))
         batch.do(do.BeginSending(link=link.number, key=link.take_sending_key()))
+
+    def _remember(self, fresh: Psk, used: Psk, *, first: bool) -> None:
+        """Hold ``fresh`` as well; where that is too many, ``used`` stays, which the peer has just proven."""
+        record = self.record
+        older = [] if first else [psk for psk in record.psks if psk != used]
+        newest = sorted([fresh, *older], key=lambda psk: -psk.generation)[: MAX_PSKS - 1]
+        kept = newest if first else [*newest, used]
+        record.psks = sorted(kept, key=lambda psk: -psk.generation)
+
+    def _accepted(self, link: Link, now: float, batch: Batch) -> None:
+        """The peer has dialled ``link`` and is there: what that says about everything else."""
+        if not self.record.invite:  # they could not dial before they accepted our use of their invite
+            self.record.invite_psk = b""
+        for other in list(self._links.values()):  # who dials anew has given up what they dialled before
+            given_up = other.alive and not other.dialled and other is not self._active
+            if other is not link and (given_up or link.intent is Intent.CONTACT):
+                self._close(other.number, now, batch)
 
     def _completed(self, link: Link, now: float, batch: Batch) -> None:
         record = self.record
@@ -261,46 +290,48 @@ class Contact:
         record.last_seen = now
         self._dialling.succeeded()
         self._dialling.pause()
-        loser = self._active
-        if loser is None or wins(link, loser, SETTLE_SECONDS):
+        self._choose(link, now, batch)
+        self.talk.keep(batch)
+
+    def _choose(self, link: Link, now: float, batch: Batch) -> None:
+        """Between the active link and one that is complete now."""
+        winner, loser = link, self._active
+        if loser is not None and not wins(link, loser):
+            winner, loser = loser, link
+        if winner is link:
             self._active = link
             self.online_since = self.online_since or now
             if link.intent is Intent.RESET:
                 self.talk.begin(link, now, batch)
             self.talk.open(link, batch)
+        if loser is None:
+            return
+        if loser.dialled or not winner.dialled:  # ours to close, or the peer has given it up
+            self._close(loser.number, now, batch)
         else:
-            loser = link
-        if loser is not None and loser.dialled:
-            self._close(loser, now, batch)
-        self.talk.keep(batch)
-        if self.talk.lost and self._active is not None:  # dialled before the loss was known
-            self._close(self._active, now, batch)
+            loser.replaced = now
 
     def _content(self, link: Link, cell_type: CellType, body: bytes, now: float, batch: Batch) -> None:
         match cell_type:
             case CellType.CLOSE:
-                self._close(link, now, batch)
+                self._close(link.number, now, batch)
             case CellType.HAVE if link is self._active:
                 self.talk.peer_has(split_have(body), now, batch)
             case CellType.ENVELOPE:
                 self.talk.receive(link, body, now, batch, active=link is self._active)
 
-    def _faulty(self, number: int, now: float, batch: Batch) -> None:
-        link = self._links.get(number)
-        if link is None:
-            return
-        self.talk.keep(batch)
-        self._close(link, now, batch)
-
-    def _close(self, link: Link, now: float, batch: Batch) -> None:
-        batch.do(do.CloseLink(link=link.number))
-        self._ended(link.number, now)
+    def _close(self, number: int, now: float, batch: Batch) -> None:
+        if number in self._links:
+            batch.do(do.CloseLink(link=number))
+            self._ended(number, now)
 
     def _ended(self, number: int, now: float) -> None:
         link = self._links.pop(number, None)
         if link is None:
             return
-        refused = link.dialled and link.state is LinkState.AWAIT_MESSAGE_2
+        refused = link.dialled and (
+            link.state is LinkState.AWAIT_MESSAGE_2 or (link.state is LinkState.OPEN and self._joining)
+        )
         was_active, link.state = link is self._active, LinkState.CLOSED
         if was_active:
             self._active, self.online_since = None, None

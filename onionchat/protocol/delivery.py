@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from . import body
 from .batch import Batch
 from .commands import Key
-from .constants import HAVE_LIST_MAX, MAX_PARTIALS, UNREAD_LIFE
+from .constants import HAVE_LIST_MAX, MAX_ACKS, MAX_PARTIALS, UNREAD_LIFE
+from .deadline import Deadlines
 from .record import OutgoingRecord, SeenRecord, pack
 
 ACKS_AN_ENVELOPE = 24
@@ -27,6 +28,7 @@ class Outbox:
         ordered = sorted(items, key=lambda item: item.sequence)
         self._contact = contact
         self._items = {item.id: item for item in ordered}
+        self._deadlines = Deadlines({item.id: item.until for item in ordered})
         self._waiting: deque[bytes] = deque()
         self._offset = 0
         self._begun = set(self._items)  # what an earlier run left behind may have left in part
@@ -46,11 +48,12 @@ class Outbox:
     @property
     def next_deadline(self) -> float | None:
         """When the next item is given up."""
-        return min((item.until for item in self._items.values()), default=None)
+        return self._deadlines.next
 
     def add(self, item: OutgoingRecord, batch: Batch) -> None:
         """Keep ``item`` until it is acknowledged."""
         self._items[item.id] = item
+        self._deadlines.give(item.id, item.until)
         self._waiting.append(item.id)
         batch.put(self._key(item.id), pack(item))
 
@@ -59,18 +62,15 @@ class Outbox:
         found = self._items.pop(item, None)
         if found is None:
             return None
-        if self._waiting and self._waiting[0] == item:
-            self._offset = 0
-        if item in self._waiting:
-            self._waiting.remove(item)
+        self._deadlines.forget(item)
         self._begun.discard(item)
         batch.drop(self._key(item))
         return found
 
     def expire(self, now: float, batch: Batch) -> None:
         """Give up what has had its time."""
-        for item in [item for item in self._items.values() if item.until <= now]:
-            self.remove(item.id, batch)
+        for item in self._deadlines.take(now):
+            self.remove(item, batch)
 
     def ever_left(self, item: bytes) -> bool:
         """Whether a part of the item may have left."""
@@ -88,11 +88,6 @@ class Outbox:
         self._waiting = deque(self._items)
         self._offset = 0
 
-    @property
-    def pending(self) -> bool:
-        """Whether something could leave now."""
-        return self.open and bool(self._waiting)
-
     def take(self, room: int, most: int) -> tuple[list[body.Part], list[bytes]]:
         """Parts for the next envelope, within ``room`` packed bytes and ``most`` parts.
 
@@ -101,8 +96,10 @@ class Outbox:
         """
         parts: list[body.Part] = []
         finished: list[bytes] = []
-        while self.open and self._waiting and len(parts) < most:
-            item = self._items[self._waiting[0]]
+        while self.open and len(parts) < most:
+            item = self._turn()
+            if item is None:
+                break
             part, end = self._part(item, room)
             if part is None:
                 break
@@ -116,6 +113,16 @@ class Outbox:
             self._offset = 0
             finished.append(item.id)
         return parts, finished
+
+    def _turn(self) -> OutgoingRecord | None:
+        """Whose turn it is; what was removed meanwhile, perhaps half-way, is passed over."""
+        while self._waiting:
+            item = self._items.get(self._waiting[0])
+            if item is not None:
+                return item
+            self._waiting.popleft()
+            self._offset = 0
+        return None
 
     def _part(self, item: OutgoingRecord, room: int) -> tuple[body.Part | None, int]:
         if item.kind == "text":
@@ -150,7 +157,7 @@ class Inbox:
 
     def __init__(self, contact: bytes, seen: Mapping[bytes, float] | None = None) -> None:
         self._contact = contact
-        self._seen = dict(seen or {})
+        self._seen = Deadlines(dict(sorted((seen or {}).items(), key=lambda entry: entry[1])))
         self._partial: dict[bytes, bytearray] = {}
         self._acks: dict[bytes, None] = {}
 
@@ -165,23 +172,23 @@ class Inbox:
     @property
     def next_deadline(self) -> float | None:
         """When the next id may be forgotten."""
-        return min(self._seen.values(), default=None)
+        return self._seen.next
 
     def expire(self, now: float, batch: Batch) -> None:
         """Forget ids that the peer can no longer resend."""
-        for item in [item for item, until in self._seen.items() if until <= now]:
-            del self._seen[item]
+        for item in self._seen.take(now):
             batch.drop(self._key(item))
 
     def see(self, item: bytes, until: float, batch: Batch) -> None:
         """Never show this id (again) before ``until``, and acknowledge nothing for it."""
-        self._seen[item] = until
+        self._seen.give(item, until)
         self._partial.pop(item, None)
         batch.put(self._key(item), pack(SeenRecord(until=until)))
 
     def acknowledge(self, item: bytes) -> None:
-        """An acknowledgement is due."""
-        self._acks[item] = None
+        """An acknowledgement is due, unless too many are: then it is for when the sender says it again."""
+        if len(self._acks) < MAX_ACKS:
+            self._acks[item] = None
 
     def known(self, item: bytes) -> bool:
         """Whether the id was seen."""
@@ -224,5 +231,8 @@ class Inbox:
 
 
 def seen_until(now: float, lifetime: int) -> float:
-    """Until when an id is kept: as long as its sender may resend it, and a day for clocks that differ."""
+    """Until when an id is kept: as long as its sender may resend it, and a day for clocks that differ.
+
+    A hello and an address are resent without end; one that comes after that time does nothing new.
+    """
     return now + lifetime + UNREAD_LIFE + 24 * 3600

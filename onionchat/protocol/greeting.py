@@ -7,15 +7,13 @@ before the handshake has authenticated it.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
+from ..crypto.handshake import PAYLOAD_SIZES
 from ..errors import LocalProtocolError, RemoteProtocolError
 from .constants import MAX_TICK_MS, MIN_TICK_MS, SUITE, VERSION
-
-PAYLOAD_SIZES: Final = (704, 800, 1888)
-"""Plaintext bytes of the payloads of messages 1, 2 and 3."""
 
 Key = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 Numbers = Annotated[tuple[Annotated[int, msgspec.Meta(ge=0, le=255)], ...], msgspec.Meta(max_length=16)]

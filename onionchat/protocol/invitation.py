@@ -18,7 +18,7 @@ from .constants import DEFAULT_LIFETIME, HALF_OPEN_INVITE
 from .contact import Contact, Surroundings
 from .greeting import Intent
 from .invite import Invite
-from .link import Answer, Established, Link
+from .link import Answer, Established, Link, first_to_go
 from .record import ContactRecord, InviteRecord, Psk, pack
 from .talk import Talk
 
@@ -81,8 +81,11 @@ class Invitation:
         return batch.commands()
 
     def _accept(self, number: int, now: float, batch: Batch) -> None:
-        while len(self._links) >= HALF_OPEN_INVITE:
-            self._close(next(iter(self._links)), batch)
+        if self.expires is not None and self.expires <= now:
+            batch.do(do.CloseLink(link=number))
+            return
+        if len(self._links) >= HALF_OPEN_INVITE:
+            self._close(first_to_go(tuple(self._links.values())).number, batch)
         self._links[number] = Link.accept(
             number,
             prologue=prologue(self.onion.public),

@@ -1,4 +1,4 @@
-"""Invites: 90 bytes, 154 characters. docs/protocol.md, «Invite».
+"""Invites: 90 bytes, 10 + 144 characters. docs/protocol.md, «Invite».
 
 Laws: a typing error is told apart from everything else by the checksum; an invite is data and proves nothing
 by itself.

@@ -7,6 +7,7 @@ follow the handshake (the metronome does).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, TypeVar
@@ -23,6 +24,7 @@ from .constants import (
     CELL_SIZE,
     HANDSHAKE_SECONDS,
     MESSAGE_1_SECONDS,
+    SETTLE_SECONDS,
     SILENCE_SECONDS,
     SILENCE_TICKS,
 )
@@ -86,9 +88,14 @@ class Link:
 
     def __init__(self, number: int, state: LinkState, tick_ms: int, now: float) -> None:
         self.number = number
+        self.at_invite = False
+        """Accepted at an invite's service instead of the pair address."""
         self.state = state
         self.began = now
+        """When the connection stood; while it is dialled, when that began."""
         self.completed: float | None = None
+        self.replaced: float | None = None
+        """When another link was chosen and the peer, who dialled this one, had to close it."""
         self.dialled = state is LinkState.DIALLING
         self.secrets: LinkSecrets | None = None
         self.used = Psk(generation=0, key=b"")
@@ -166,6 +173,7 @@ class Link:
         intent: Intent,
         onion: bytes,
         random: RandomSource,
+        now: float,
     ) -> bytes:
         """Message 1, now that the connection stands."""
         if self.state is not LinkState.DIALLING:
@@ -175,6 +183,7 @@ class Link:
         )
         self.used, self.intent, self._onion = psk, intent, onion
         self.initiator_static = static.public
+        self.began = now
         self.state = LinkState.AWAIT_MESSAGE_2
         return self._handshake.write(greeting.fill(None, 1))
 
@@ -190,7 +199,9 @@ class Link:
 
     @property
     def deadline(self) -> float | None:
-        """When the link ends unless something comes."""
+        """When the link ends unless something comes, or at the latest."""
+        if self.replaced is not None:
+            return self.replaced + SETTLE_SECONDS
         match self.state:
             case LinkState.AWAIT_MESSAGE_1:
                 return self.began + MESSAGE_1_SECONDS
@@ -271,7 +282,7 @@ class Link:
         self.secrets = handshake.secrets()
         self._receiving = ReceivingCipher(self.secrets.receiving)
         self._peer_tick_ms = peer_tick_ms
-        self._handshake, self._ratchet_key = None, None
+        self._handshake, self._ratchet_key, self._psks = None, None, ()
 
     def _open(self, cell: bytes, now: float) -> Arrived:
         cell_type, body = take_apart(_given(self._receiving).open(cell))
@@ -284,20 +295,25 @@ class Link:
         return _given(self._handshake), self._ratchet_key
 
 
-def wins(newer: Link, older: Link, settle_seconds: float) -> bool:
+def wins(newer: Link, older: Link) -> bool:
     """Whether a link that was just completed replaces an older complete one.
 
     Both sides come to the same answer: a newer link replaces an older one, unless the two were dialled by
-    different sides and completed within ``settle_seconds``; then the initiator with the smaller static key
+    different sides and completed within `SETTLE_SECONDS`; then the initiator with the smaller static key
     keeps its own.
     """
-    if newer.initiator_static == older.initiator_static or newer.dialled == older.dialled:
+    if newer.dialled == older.dialled:
         return True
     if newer.completed is None or older.completed is None:
         raise LocalProtocolError("only complete links are compared")
-    if abs(newer.completed - older.completed) > settle_seconds:
+    if abs(newer.completed - older.completed) > SETTLE_SECONDS:
         return True
     return newer.initiator_static < older.initiator_static
+
+
+def first_to_go(half_open: Sequence[Link]) -> Link:
+    """Which of too many half-open links makes room: the oldest that proved nothing, or else the oldest."""
+    return min(half_open, key=lambda link: link.state is LinkState.AWAIT_MESSAGE_3)
 
 
 def _given(value: T | None) -> T:

@@ -6,6 +6,8 @@ any of it acts; whatever the user asks goes through the outbox or the timeline, 
 
 from __future__ import annotations
 
+import math
+
 from ..crypto import RandomSource
 from ..crypto.epoch import KemCiphertext, KemKey
 from ..crypto.keys import KeyPair
@@ -17,7 +19,14 @@ from . import commands as do
 from .batch import Batch
 from .cell import CellType
 from .commands import Key
-from .constants import MAX_UNANSWERED, MESSAGE_ID, UNREAD_LIFE
+from .constants import (
+    MAX_LIFETIME,
+    MAX_TEXT_BYTES,
+    MAX_UNANSWERED,
+    MESSAGE_ID,
+    MIN_LIFETIME,
+    UNREAD_LIFE,
+)
 from .delivery import Inbox, Outbox, seen_until
 from .greeting import Intent
 from .link import Link
@@ -78,15 +87,17 @@ class Talk:
         if link.session is None:
             raise LocalProtocolError("a link that began no session")
         self._session, link.session = link.session, None
+        self._rekey_said = None
         self._session_number += 1
         self.record.session_lost = False
         self._stepped = True
         self.join(link)
         if link.intent is Intent.RESET:
             self._note(SESSION_RENEWED, now, batch)
-        if link.dialled:
+        queued = {item.kind for item in self.outbox}
+        if link.dialled and "hello" not in queued:
             self._queue("hello", now, batch)
-        elif self.record.invite and not any(item.kind == "address" for item in self.outbox):
+        elif not link.dialled and self.record.invite and "address" not in queued:
             onion = OnionKey.from_seed(self.record.onion_seed).public
             static = KeyPair.from_secret(self.record.static_secret).public
             self._queue("address", now, batch, data=onion + static)
@@ -102,6 +113,8 @@ class Talk:
         self._rekey_said = None
         if self._session is not None and self._session.sent_in_chain >= MAX_UNANSWERED:
             self.record.session_lost = True  # the peer could not skip so far: begin anew
+        if link.session_number != self._session_number:
+            self.record.session_lost = True  # the peer chose this link with the session that we gave up
         self._lay(link, CellType.HAVE, self.inbox.have_list(), batch)
 
     # --- what the user asks ----------------------------------------------------------------------
@@ -120,15 +133,16 @@ class Talk:
                 raise LocalProtocolError(f"an event that no contact knows: {type(event).__name__}")
 
     def _write(self, event: events.TextWritten, now: float, batch: Batch) -> None:
+        data = event.text.encode()
         lifetime = event.lifetime or self.record.lifetime
+        if not 0 < len(data) <= MAX_TEXT_BYTES or not MIN_LIFETIME <= lifetime <= MAX_LIFETIME:
+            raise LocalProtocolError("a text that no peer would take")
         until = upper_bound(now, lifetime)
         message = MessageRecord(
             id=event.id, mine=True, text=event.text, written=now, stored=now, lifetime=lifetime, until=until
         )
         self.timeline.add(message, batch)
-        self._queue(
-            "text", now, batch, item=event.id, data=event.text.encode(), lifetime=lifetime, until=until
-        )
+        self._queue("text", now, batch, item=event.id, data=data, lifetime=lifetime, until=until)
 
     def _delete(self, event: events.DeletionAsked, now: float, batch: Batch) -> None:
         message = self.timeline.get(event.message)
@@ -137,15 +151,23 @@ class Talk:
         may_be_there = message.delivered or self.outbox.ever_left(message.id)
         self.outbox.remove(message.id, batch)
         self.timeline.erase(message.id, "deleted", batch)
-        if event.both and not may_be_there:
+        if not event.both or not message.mine:
+            return
+        if not may_be_there:
             batch.do(do.TellDeletionConfirmed(message=message.id))
-        elif event.both and message.mine:
+        else:
             self._queue("delete", now, batch, item=event.id, target=message.id, until=message.until)
 
     # --- what comes in -----------------------------------------------------------------------------
 
     def peer_has(self, ids: tuple[bytes, ...], now: float, batch: Batch) -> None:
-        """The peer's have-list: the same as so many acknowledgements; the rest leaves again."""
+        """The peer's have-list: the same as so many acknowledgements; the rest leaves again.
+
+        Raises:
+            RemoteProtocolError: it is not the first on this link.
+        """
+        if self.outbox.open:
+            raise RemoteProtocolError("a second have-list on one link")
         for item in ids:
             self._acknowledged(item, now, batch)
         self.outbox.resume()
@@ -165,6 +187,7 @@ class Talk:
             opened = session.decrypt(envelope, random=self._random, now=int(now))
         except DecryptionError:
             self.record.session_lost = True
+            self.keep(batch)
             raise RemoteProtocolError("an envelope that does not belong to this session") from None
         self._stepped = True
         for part in body.unpack(opened):
@@ -184,7 +207,7 @@ class Talk:
             case body.DeletePart() | body.HelloPart() | body.AddressPart():
                 if not self.inbox.known(part.id):
                     self._order(part, now, batch)
-                    self.inbox.see(part.id, seen_until(now, 0), batch)
+                    self.inbox.see(part.id, seen_until(now, MAX_LIFETIME), batch)
                 self.inbox.acknowledge(part.id)
 
     def _text(self, part: body.TextPart, now: float, batch: Batch, *, active: bool) -> None:
@@ -309,7 +332,7 @@ class Talk:
         data: bytes = b"",
         target: bytes = b"",
         lifetime: int = 0,
-        until: float | None = None,
+        until: float = math.inf,
     ) -> None:
         self.outbox.add(
             OutgoingRecord(
@@ -320,7 +343,7 @@ class Talk:
                 lifetime=lifetime,
                 target=target,
                 data=data,
-                until=upper_bound(now, 0) if until is None else until,
+                until=until,
             ),
             batch,
         )
@@ -328,6 +351,8 @@ class Talk:
         self.keep(batch)
 
     def _note(self, text: str, now: float, batch: Batch) -> None:
+        if self.timeline.ends_with(text):  # one line is enough, however often it had to be tried
+            return
         lifetime = self.record.lifetime
         note = MessageRecord(
             id=self._random(MESSAGE_ID),

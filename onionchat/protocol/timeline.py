@@ -1,17 +1,23 @@
 """The messages of one conversation that are alive, and when each dies. docs/protocol.md, «Lifetimes».
 
-Laws: a message past its deadline is never handed out, also not right after loading; the sender's clock starts
-at delivery, the receiver's when the message was first shown; an upper bound from writing holds for both.
+Laws: the sender's clock starts at delivery, the receiver's when the message was first shown; an upper bound
+from writing holds for both. What is past its deadline goes with the next `Timeline.expire`, which stands
+before everything else that an event does, also before the first one after loading.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from .batch import Batch
 from .commands import Key, TellGone, TellMessage, Why
 from .constants import UNREAD_LIFE
+from .deadline import Deadlines
 from .record import MessageRecord, pack
+
+TIE: Final = 1e-6
+"""Seconds between two messages that were stored at once, so that loading finds them in the same order."""
 
 
 def upper_bound(written: float, lifetime: int) -> float:
@@ -24,8 +30,11 @@ class Timeline:
 
     def __init__(self, contact: bytes, messages: Iterable[MessageRecord] = ()) -> None:
         self._contact = contact
-        ordered = sorted(messages, key=lambda message: message.stored)
-        self._messages = {message.id: message for message in ordered}
+        self._messages: dict[bytes, MessageRecord] = {}
+        self._deadlines = Deadlines()
+        self._unread: set[bytes] = set()
+        for message in sorted(messages, key=lambda message: message.stored):
+            self._hold(message)
         self.sent: set[bytes] = set()
         """Ours whose last part has left and that are not acknowledged yet."""
 
@@ -39,21 +48,27 @@ class Timeline:
     @property
     def unread(self) -> int:
         """Received messages that were not shown yet."""
-        return sum(not m.mine and not m.system and m.clock is None for m in self)
+        return len(self._unread)
 
     @property
     def newest(self) -> float | None:
         """When the last message was stored."""
         return next((m.stored for m in reversed(self._messages.values())), None)
 
+    def ends_with(self, line: str) -> bool:
+        """Whether this system line is the last that was stored."""
+        last = next(reversed(self._messages.values()), None)
+        return last is not None and last.system and last.text == line
+
     @property
     def next_deadline(self) -> float | None:
         """When the next message dies."""
-        return min((m.deadline for m in self), default=None)
+        return self._deadlines.next
 
     def add(self, message: MessageRecord, batch: Batch) -> None:
-        """Keep a new message."""
-        self._messages[message.id] = message
+        """Keep a new message, after all that are there."""
+        if self.newest is not None:
+            message.stored = max(message.stored, self.newest + TIE)
         self._put(message, batch, new=True)
 
     def delivered(self, message: bytes, now: float, batch: Batch) -> None:
@@ -80,19 +95,30 @@ class Timeline:
 
     def expire(self, now: float, batch: Batch) -> None:
         """Erase everything whose deadline has passed."""
-        for message in [m for m in self if m.deadline <= now]:
-            self.erase(message.id, "expired", batch)
+        for message in self._deadlines.take(now):
+            self.erase(message, "expired", batch)
 
     def erase(self, message: bytes, why: Why, batch: Batch) -> bool:
         """Erase a message; False if there is none."""
         if self._messages.pop(message, None) is None:
             return False
+        self._deadlines.forget(message)
+        self._unread.discard(message)
         self.sent.discard(message)
         batch.drop(self._key(message))
         batch.do(TellGone(message=message, why=why))
         return True
 
+    def _hold(self, message: MessageRecord) -> None:
+        self._messages[message.id] = message
+        self._deadlines.give(message.id, message.deadline)
+        if not message.mine and message.clock is None:
+            self._unread.add(message.id)
+        else:
+            self._unread.discard(message.id)
+
     def _put(self, message: MessageRecord, batch: Batch, *, new: bool = False) -> None:
+        self._hold(message)
         batch.put(self._key(message.id), pack(message))
         batch.do(TellMessage(message=message, sent=message.id in self.sent, new=new))
 
