@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 from textual import on, work
-from textual.app import App
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
@@ -25,7 +25,7 @@ from .commands import Commands
 from .screens.confirm import Choice, ConfirmSheet
 from .screens.gone import GoneScreen, TryAgain
 from .screens.main import MainScreen
-from .screens.panel import Panel
+from .screens.panel import Panel, prose
 from .screens.start import MakeVaultScreen, Opened, Start, UnlockScreen
 from .session import Connect, Session
 from .theme import ONION
@@ -75,6 +75,10 @@ class OnionchatApp(App[None]):
         self._stopping = False
         self.register_theme(ONION)
         self.theme = ONION.name
+
+    def compose(self) -> ComposeResult:
+        """What stands there until the engine has answered."""
+        yield prose("connecting to the engine …")
 
     def on_mount(self) -> None:
         """Begin the connection."""

@@ -47,6 +47,12 @@ def line(text: str) -> str:
     return " ".join(plain(text).split())
 
 
+def sentence(text: str) -> str:
+    """An error's line as a sentence of its own."""
+    words = line(text)
+    return f"{words[:1].upper()}{words[1:]}." if words else ""
+
+
 def clock(moment: float, now: float) -> str:
     """Local time of day, with the date in front when it is another day."""
     then, today = datetime.fromtimestamp(moment), datetime.fromtimestamp(now)

@@ -82,6 +82,12 @@ class Terminal:
         os.close(self._master)
 
 
+def environment() -> dict[str, str]:
+    """Ours, but for what says how another terminal looks."""
+    ours = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES", "NO_COLOR"}}
+    return {**ours, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+
+
 class Listener:
     """The control socket of a fake engine."""
 
@@ -139,7 +145,7 @@ async def running(
         stdout=terminal.slave,
         stderr=terminal.slave,
         start_new_session=True,
-        env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
+        env=environment(),
     )
     os.close(terminal.slave)
     try:

@@ -149,7 +149,7 @@ async def test_an_engine_that_is_not_there_is_a_sentence_and_a_choice(engine: Fa
     async with app.run_test() as pilot:
         await pilot.pause()
         assert isinstance(app.screen, GoneScreen)
-        assert "no engine is running for this vault. start one" in shown(app)
+        assert "No engine is running for this vault. Start one." in shown(app)
         assert "enter try again" in shown(app)
         await pilot.press("enter")
         await pilot.pause()
@@ -168,4 +168,4 @@ async def test_an_engine_that_fails_while_lists_are_read(engine: FakeEngine) -> 
     async with app.run_test() as pilot:
         await pilot.pause()
         assert isinstance(app.screen, GoneScreen)
-        assert "the vault is damaged. restore" in shown(app)
+        assert "The vault is damaged. Restore." in shown(app)

@@ -35,9 +35,9 @@ class GoneScreen(Panel[None]):
         """The sentence and the hint."""
         with Vertical(id="sheet") as box:
             box.border_title = "No connection to the engine"
-            yield prose(f"{wording.line(self._error.message)}.")
+            yield prose(wording.sentence(self._error.message))
             if self._error.hint:
-                yield prose(wording.line(self._error.hint))
+                yield prose(wording.sentence(self._error.hint))
             yield prose("What you were writing is kept while this window stays open.")
         yield KeyBar()
 

@@ -18,7 +18,7 @@ from ...errors import ConfigError
 from .. import wording
 from ..session import Session
 from ..widgets.entry import Draft, Entry
-from .panel import Sheet, prose
+from .panel import NEXT_FIELD, Sheet, prose
 
 LINE = 48
 """Characters of a code on one line: three lines, on the smallest terminal too."""
@@ -137,7 +137,8 @@ class AcceptSheet(Sheet[Contact]):
     """Use an invite that somebody gave."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "go", "Use it", priority=True, tooltip="Use this invite.")
+        Binding("enter", "go", "Use it", priority=True, tooltip="Use this invite."),
+        NEXT_FIELD,
     ]
     TITLE: ClassVar[str] = "Use an invite"
 

@@ -16,14 +16,15 @@ from ...errors import ConfigError
 from .. import wording
 from ..session import Session
 from ..widgets.entry import Entry
-from .panel import Sheet, prose
+from .panel import NEXT_FIELD, Sheet, prose
 
 
 class LifetimeSheet(Sheet[Contact]):
     """Choose one, or type one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "choose", "Set", priority=True, tooltip="Set what is marked or typed.")
+        Binding("enter", "choose", "Set", priority=True, tooltip="Set what is marked or typed."),
+        NEXT_FIELD,
     ]
     TITLE: ClassVar[str] = "How long messages live"
 
@@ -36,7 +37,7 @@ class LifetimeSheet(Sheet[Contact]):
         name = wording.name(self._contact.name)
         yield prose(
             f"What you write from now on is erased on both sides after this time: here counted from its "
-            f"delivery, at {name}'s from its reading. {name} chooses the same for what they write."
+            f"delivery, at {name}'s from its reading. {name} decides about {name}'s messages."
         )
         yield OptionList(
             *(Option(self._line(seconds), id=f"s{seconds}") for seconds in wording.LIFETIMES),

@@ -113,7 +113,7 @@ class MainScreen(Panel[None]):
         else:
             name = wording.name(contact.name)
             self.view.border_title = Content(f"{name}  {wording.presence(contact, now)}")
-            self.view.border_subtitle = f"messages live {wording.span(contact.lifetime)}"
+            self.view.border_subtitle = f"your messages live {wording.span(contact.lifetime)}"
             self.composer.border_title = Content(f"To {name} as {own}")
             if contact.problem:
                 self.trouble.warn(contact.problem)

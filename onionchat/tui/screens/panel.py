@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -22,6 +22,8 @@ from ..widgets.bars import KeyBar, Note
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Result)
+
+NEXT_FIELD: Final = Binding("tab", "app.focus_next", "Next field", tooltip="Go to the next field.")
 
 
 class Panel(Screen[T]):
@@ -70,7 +72,6 @@ class Sheet(Panel[T], ModalScreen[T]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", tooltip="Close this and change nothing."),
-        Binding("tab", "app.focus_next", "Next field", tooltip="Go to the next field."),
     ]
     TITLE: ClassVar[str] = ""
 

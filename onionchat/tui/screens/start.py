@@ -15,7 +15,7 @@ from ...control.requests import Unlock
 from ...errors import ConfigError
 from ..widgets.bars import KeyBar
 from ..widgets.entry import Secret
-from .panel import Panel, prose
+from .panel import NEXT_FIELD, Panel, prose
 
 
 class Opened(Message):
@@ -27,7 +27,6 @@ class Start(Panel[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "go", "Continue", priority=True, tooltip="Go on with what was typed."),
-        Binding("tab", "app.focus_next", "Next field", tooltip="Go to the next field."),
     ]
     HEADING: ClassVar[str] = ""
 
@@ -85,6 +84,7 @@ class UnlockScreen(Start):
 class MakeVaultScreen(Start):
     """A new passphrase, twice."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [NEXT_FIELD]
     HEADING: ClassVar[str] = "Welcome to onionchat"
 
     def parts(self) -> ComposeResult:
