@@ -8,10 +8,8 @@ threads.
 
 from __future__ import annotations
 
-import http.client
 import os
 import random
-import re
 import shutil
 import signal
 import socket
@@ -19,14 +17,23 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from ..errors import TorUnavailable
 from ..tor import TorProgram, explain_log, find_tor, tor_command
+from .relay import (
+    Node,
+    find_gencert,
+    known,
+    listed_by,
+    make_certificate,
+    make_identity,
+    settings,
+    v3_identity,
+)
 
 DEADLINE: Final = 120.0
 """Seconds that a network may take to agree on a consensus."""
@@ -39,23 +46,6 @@ _PORTS: Final = range(12000, 32000)
 """Below the range from which the system gives ports to outgoing connections."""
 
 Progress = Callable[[float, str], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Node:
-    name: str
-    folder: Path
-    or_port: int
-    dir_port: int
-    """0 for a relay that is no authority."""
-
-    @property
-    def torrc(self) -> Path:
-        return self.folder / "torrc"
-
-    @property
-    def log(self) -> Path:
-        return self.folder / "log"
 
 
 class PrivateNetwork:
@@ -71,7 +61,7 @@ class PrivateNetwork:
         self._folder = folder.absolute()
         self._size = (authorities, relays)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._nodes: list[_Node] = []
+        self._nodes: list[Node] = []
         self._authority_lines = ""
 
     @property
@@ -123,7 +113,7 @@ class PrivateNetwork:
         self.close()
 
     def _start(self, tell: Progress) -> None:
-        program, gencert = find_tor(), _find_gencert()
+        program, gencert = find_tor(), find_gencert()
         self._folder.mkdir(parents=True, mode=0o700)
         with _free_ports(2 * self._size[0] + self._size[1]) as ports:
             self._nodes = _plan(self._folder, self._size, ports)
@@ -131,11 +121,14 @@ class PrivateNetwork:
             fingerprints = self._make_keys(program, gencert, tell)
             self._write_settings(fingerprints)
         for node in self._nodes:
-            with node.log.open("wb") as log:
-                self._processes[node.name] = subprocess.Popen(  # noqa: S603 - our own files, no shell
-                    tor_command(program, node.torrc), stdin=subprocess.DEVNULL, stdout=log, stderr=log
-                )
-        self._wait_for_consensus(tell)
+            self._launch(program, node)
+        self._wait_for_consensus(program, tell)
+
+    def _launch(self, program: TorProgram, node: Node) -> None:
+        with node.log.open("ab") as log:
+            self._processes[node.name] = subprocess.Popen(  # noqa: S603 - our own files, no shell
+                tor_command(program, node.torrc), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
 
     def _make_keys(self, program: TorProgram, gencert: Path, tell: Progress) -> dict[str, str]:
         """Make every node's keys, as many at once as there are processors; give the fingerprints by name."""
@@ -143,9 +136,9 @@ class PrivateNetwork:
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             # the slow ones first
             certificates = [
-                pool.submit(_make_certificate, gencert, node) for node in self._nodes if node.dir_port
+                pool.submit(make_certificate, gencert, node) for node in self._nodes if node.dir_port
             ]
-            identities = [(node, pool.submit(_make_identity, program, node)) for node in self._nodes]
+            identities = [(node, pool.submit(make_identity, program, node)) for node in self._nodes]
             steps = len(certificates) + len(identities)
             for done, certificate in enumerate(certificates, 1):
                 certificate.result()
@@ -157,7 +150,7 @@ class PrivateNetwork:
 
     def _write_settings(self, fingerprints: dict[str, str]) -> None:
         self._authority_lines = "".join(
-            f"DirAuthority {node.name} orport={node.or_port} v3ident={_v3_identity(node)}"
+            f"DirAuthority {node.name} orport={node.or_port} v3ident={v3_identity(node)}"
             f" 127.0.0.1:{node.dir_port} {fingerprints[node.name]}\n"
             for node in self._nodes
             if node.dir_port
@@ -169,21 +162,31 @@ class PrivateNetwork:
             + "".join(f"node_id=${hexed} bw=1000\n" for hexed in fingerprints.values())
         )
         for node in self._nodes:
-            node.torrc.write_text(_settings(node, self._authority_lines, weights))
+            node.torrc.write_text(settings(node, self._authority_lines, weights))
 
-    def _wait_for_consensus(self, tell: Progress) -> None:
+    def _wait_for_consensus(self, program: TorProgram, tell: Progress) -> None:
         authority = next(node for node in self._nodes if node.dir_port)
-        self._wait(lambda: _listed(authority), tell, f"waiting for {len(self._nodes)} relays to agree")
-        # relays that asked too early would ask again only after 5 s or more; this makes them ask at once
+        self._wait(lambda: listed_by(authority), tell, f"waiting for {len(self._nodes)} relays to agree")
+        # relays that asked before there was a consensus would wait 5 s or more; this makes them ask at once
         for node in self._nodes:
             self._processes[node.name].send_signal(signal.SIGHUP)
         # a client that asks a relay for what it does not have yet waits 10 s before it asks again
-        self._wait(
-            lambda: sum(_knows(node, len(self._nodes)) for node in self._nodes),
-            tell,
-            "handing out the directory",
-        )
+        self._wait(lambda: self._hand_out(program), tell, "handing out the directory")
         tell(1.0, "the private Tor network is up")
+
+    def _hand_out(self, program: TorProgram) -> int:
+        """Count the nodes that know all others; start those again that are stuck with an older consensus."""
+        knowledge = [known(node) for node in self._nodes]
+        for node, (listed, _) in zip(self._nodes, knowledge, strict=True):
+            if not node.dir_port and 0 < listed < len(self._nodes):
+                # somebody came too late for the first vote; this relay would keep its result for 20 s
+                process = self._processes[node.name]
+                process.kill()
+                process.wait()
+                for file in node.folder.glob("cached-*"):
+                    file.unlink()
+                self._launch(program, node)
+        return sum(min(listed, keys) >= len(self._nodes) for listed, keys in knowledge)
 
     def _wait(self, ready: Callable[[], int], tell: Progress, words: str) -> None:
         """Wait until ``ready`` counts every node."""
@@ -210,136 +213,21 @@ class PrivateNetwork:
                 raise TorUnavailable(f"a relay of the private Tor network ended: {reason}")
 
 
-def _plan(folder: Path, size: tuple[int, int], ports: list[int]) -> list[_Node]:
+def _plan(folder: Path, size: tuple[int, int], ports: list[int]) -> list[Node]:
     authorities, relays = size
     free = iter(ports)
     nodes = [
-        _Node(name=f"authority{i}", folder=folder / f"authority{i}", or_port=next(free), dir_port=next(free))
+        Node(name=f"authority{i}", folder=folder / f"authority{i}", or_port=next(free), dir_port=next(free))
         for i in range(authorities)
     ]
     nodes += [
-        _Node(name=f"relay{i}", folder=folder / f"relay{i}", or_port=next(free), dir_port=0)
+        Node(name=f"relay{i}", folder=folder / f"relay{i}", or_port=next(free), dir_port=0)
         for i in range(relays)
     ]
     for node in nodes:
         (node.folder / "keys").mkdir(parents=True, mode=0o700)
         node.folder.chmod(0o700)
     return nodes
-
-
-def _settings(node: _Node, authority_lines: str, weights: Path) -> str:
-    common = f"""\
-TestingTorNetwork 1
-UseDefaultFallbackDirs 0
-DataDirectory "{node.folder}"
-Nickname {node.name}
-Address 127.0.0.1
-ORPort 127.0.0.1:{node.or_port} IPv4Only
-SocksPort 0
-AssumeReachable 1
-ExitPolicy reject *:*
-ContactInfo none
-ShutdownWaitLength 0
-__OwningControllerProcess {os.getpid()}
-Log notice stdout
-{authority_lines}"""
-    if not node.dir_port:
-        return common
-    return f"""{common}\
-AuthoritativeDirectory 1
-V3AuthoritativeDirectory 1
-DirPort 127.0.0.1:{node.dir_port} IPv4Only
-TestingV3AuthInitialVotingInterval 5
-TestingV3AuthInitialVoteDelay 2
-TestingV3AuthInitialDistDelay 2
-V3AuthVotingInterval 20
-V3AuthVoteDelay 4
-V3AuthDistDelay 4
-TestingAuthDirTimeToLearnReachability 0
-TestingDirAuthVoteExit *
-TestingDirAuthVoteGuard *
-TestingDirAuthVoteHSDir *
-AuthDirMaxServersPerAddr 0
-V3BandwidthsFile "{weights}"
-"""
-
-
-def _make_certificate(gencert: Path, node: _Node) -> None:
-    """Make an authority's identity and signing key. They protect nothing, nor does the passphrase."""
-    keys = node.folder / "keys"
-    reading, writing = os.pipe()
-    try:
-        os.write(writing, b"private network\n")
-        os.close(writing)
-        command = [str(gencert), "--create-identity-key", "-m", "1", "--passphrase-fd", str(reading)]
-        command += ["-a", f"127.0.0.1:{node.dir_port}", "-i", str(keys / "authority_identity_key")]
-        command += ["-s", str(keys / "authority_signing_key"), "-c", str(keys / "authority_certificate")]
-        _run(command, "tor-gencert", pass_fds=(reading,))
-    finally:
-        os.close(reading)
-
-
-def _make_identity(program: TorProgram, node: _Node) -> str:
-    """Make a relay's keys and give its fingerprint, 40 hexadecimal digits."""
-    empty = node.folder / "empty"
-    empty.touch()
-    command = [*tor_command(program, empty), "--list-fingerprint", "--quiet", "--Nickname", node.name]
-    command += ["--DataDirectory", str(node.folder), "--ORPort", str(node.or_port)]
-    output = _run(command, "tor --list-fingerprint")
-    match = re.search(rf"^{node.name} ((?:[0-9A-F]{{4}} ?){{10}})$", output, re.MULTILINE)
-    if match is None:
-        raise TorUnavailable("tor --list-fingerprint gave no fingerprint")
-    return match[1].replace(" ", "")
-
-
-def _v3_identity(node: _Node) -> str:
-    text = (node.folder / "keys" / "authority_certificate").read_text()
-    match = re.search(r"^fingerprint ([0-9A-F]{40})$", text, re.MULTILINE)
-    if match is None:
-        raise TorUnavailable("tor-gencert wrote a certificate without a fingerprint")
-    return match[1]
-
-
-def _run(command: list[str], name: str, *, pass_fds: tuple[int, ...] = ()) -> str:
-    try:
-        done = subprocess.run(  # noqa: S603 - our own files, no shell
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            timeout=DEADLINE,
-            check=True,
-            pass_fds=pass_fds,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise TorUnavailable(f"{name} failed while the private Tor network was made") from error
-    return done.stdout
-
-
-def _find_gencert() -> Path:
-    found = shutil.which("tor-gencert")
-    if found is None:
-        raise TorUnavailable(
-            "the program tor-gencert was not found", hint="it comes with tor (Debian: apt install tor)"
-        )
-    return Path(found).absolute()
-
-
-def _listed(authority: _Node) -> int:
-    """How many relays the consensus of this authority lists; 0 while there is none."""
-    # not urllib: it would go through a proxy that the environment names
-    connection = http.client.HTTPConnection("127.0.0.1", authority.dir_port, timeout=5)
-    with suppress(http.client.HTTPException, OSError), closing(connection):
-        connection.request("GET", "/tor/status-vote/current/consensus")
-        return sum(line.startswith(b"r ") for line in connection.getresponse().read().splitlines())
-    return 0
-
-
-def _knows(node: _Node, total: int) -> bool:
-    """Whether this node has the keys of every relay, to hand them to clients."""
-    known = sum(file.read_bytes().count(b"onion-key\n") for file in node.folder.glob("cached-microdescs*"))
-    return known >= total
 
 
 @contextmanager

@@ -71,13 +71,10 @@ def parse_bootstrap(text: str) -> Bootstrap | None:
 
 
 def parse_clock(text: str) -> str | None:
-    """Read a CLOCK_SKEW or CLOCK_JUMPED event into a sentence; None for every other event."""
-    fields, words = _fields(text), text.split()
-    if "CLOCK_SKEW" in words:
-        return clock_problem(fields.get("SKEW") or fields.get("MIN_SKEW") or "")
-    if "CLOCK_JUMPED" in words:
-        return "the clock jumped (sleep, or a clock that was set): connections are being renewed"
-    return None
+    """Read a CLOCK_SKEW event into a sentence; None for every other event."""
+    if "CLOCK_SKEW" not in text.split():
+        return None
+    return clock_problem(_fields(text).get("SKEW", ""))
 
 
 def clock_problem(skew: str) -> str:

@@ -56,9 +56,6 @@ class _Line(ControlSocket):  # type: ignore[misc]  # stem has no types
         self._timeout = timeout
         self._used = False
 
-    def is_localhost(self) -> bool:
-        return bool(self._endpoint.path) or self._endpoint.host.startswith("127.")
-
     def _make_socket(self) -> socket.socket:
         if self._used:
             raise stem.SocketClosed

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import time
 from base64 import b64encode
 from collections.abc import Callable
 from typing import Final
@@ -22,6 +23,8 @@ from .endpoint import Endpoint
 from .program import require_version
 
 EXPANDED_KEY_SIZE: Final = 64
+CLOCK_MEMORY: Final = 3600.0
+"""Seconds after which a wrong clock counts as mended: tor repeats itself with every directory."""
 
 _TCP_LISTENER: Final = re.compile(r'"([0-9.]+|\[[0-9a-fA-F:]+\]):(\d+)"')
 _SERVICE_ID: Final = re.compile(r"ServiceID=([a-z2-7]{56})$")
@@ -39,7 +42,7 @@ class TorController:
     def __init__(self, endpoint: Endpoint, *, password: str | None, timeout: float) -> None:
         self._news = DescriptorNews()
         self._latest = _NOTHING_YET
-        self._clock = ""
+        self._clock, self._clock_told = "", 0.0
         self._watcher: Watcher | None = None
         # which key runs at which address; the keys themselves are not kept
         self._salt = os.urandom(32)
@@ -223,7 +226,7 @@ class TorController:
         if not event.startswith("STATUS_"):
             return
         if (clock := parse_clock(event)) is not None:
-            self._clock = clock
+            self._clock, self._clock_told = clock, time.monotonic()
             self._note(self._latest)
         elif (parsed := parse_bootstrap(event)) is not None:
             self._note(parsed)
@@ -233,8 +236,8 @@ class TorController:
             self._watcher(self._latest)
 
     def _note(self, parsed: Bootstrap) -> None:
-        if parsed.percent == 100 and self._latest.percent < 100:
-            self._clock = ""  # whatever the clock was said to be, tor got along with it
+        if time.monotonic() > self._clock_told + CLOCK_MEMORY:
+            self._clock = ""
         self._latest = Bootstrap(
             percent=parsed.percent, words=parsed.words, problem=self._clock or parsed.problem
         )

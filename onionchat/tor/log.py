@@ -41,7 +41,7 @@ _EXPLANATIONS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]
         lambda m: f"the folder {m[1] or m[2]} must belong to this user and be closed to all others",
     ),
     (
-        re.compile(r"[Oo]ur clock is (?:(behind|ahead) by ([^,.]+)|([^.]+?) (behind|ahead))"),
+        re.compile(r"[Oo]ur clock is (?:(behind|ahead) by (.+?), or that|([^.]+?) (behind|ahead))"),
         lambda m: f"this computer's clock is {m[2] or m[3]} {m[1] or m[4]}: {_CLOCK_HINT}",
     ),
 )

@@ -157,7 +157,7 @@ def test_a_tor_that_falls_silent_after_its_greeting() -> None:
         TorController.connect(f"{host}:{port}", timeout=0.3)
 
 
-def test_problems_on_the_way_are_told_until_they_are_over() -> None:
+def test_problems_on_the_way_are_told() -> None:
     events = [
         'STATUS_CLIENT WARN BOOTSTRAP PROGRESS=5 TAG=conn SUMMARY="x" WARNING="No route" REASON=NOROUTE',
         "STATUS_CLIENT NOTICE ENOUGH_DIR_INFO",
@@ -179,8 +179,20 @@ def test_problems_on_the_way_are_told_until_they_are_over() -> None:
     assert phases[1:] == [
         Bootstrap(percent=5, words="connecting to the Tor network", problem=behind),
         Bootstrap(percent=14, words="connecting to the Tor network", problem=behind),
-        Bootstrap(percent=100, words="connected to the Tor network"),
+        Bootstrap(percent=100, words="connected to the Tor network", problem=behind),
     ]
+
+
+def test_a_clock_that_tor_no_longer_complains_about_is_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("onionchat.tor.controller.CLOCK_MEMORY", -1.0)
+    events = ["STATUS_GENERAL WARN CLOCK_SKEW SKEW=-7200 SOURCE=CONSENSUS"]
+    told: queue.SimpleQueue[Bootstrap | ControllerClosed] = queue.SimpleQueue()
+    with listening(scripted("0.4.8.9", events)) as (host, port):
+        controller = TorController.connect(f"{host}:{port}", timeout=PATIENCE)
+        controller.watch(told.put)
+        controller.take_ownership()
+        assert told.get(timeout=PATIENCE) == Bootstrap(percent=0, words="starting tor")
+        controller.close()
 
 
 def test_without_a_socks_port(start_tor: StartTor) -> None:

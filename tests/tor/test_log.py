@@ -51,7 +51,7 @@ HEAD = "Nov 22 20:58:50.701 "
         ),
         (
             "[warn] It seems that our clock is ahead by 1 days, 2 hours, or that theirs is not.",
-            f"this computer's clock is 1 days ahead: {FIX}",
+            f"this computer's clock is 1 days, 2 hours ahead: {FIX}",
         ),
         (
             "[err] Couldn't create private data directory.",
