@@ -34,7 +34,7 @@ clean:
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(call apt,python3-venv)
 	@echo "setting up .venv (once) …"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,lab]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --editable '.[dev,lab]'
 	@touch $@
 
 tor:
@@ -46,6 +46,6 @@ define apt
   if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then as=""; \
   elif command -v sudo >/dev/null && command -v apt-get >/dev/null; then as="sudo"; \
   else echo "please install the package «$(1)» with your system's package manager, then run make again"; exit 1; fi; \
-  $$as apt-get -qq update && DEBIAN_FRONTEND=noninteractive $$as apt-get -qq install --yes $(1) >/dev/null \
+  $$as apt-get -qq update && DEBIAN_FRONTEND=noninteractive $$as apt-get -qq install --yes --no-install-recommends $(1) >/dev/null \
   || { echo "«$(1)» could not be installed: install it by hand, then run make again"; exit 1; }; }
 endef
