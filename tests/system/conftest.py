@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from onionchat.errors import TorUnavailable
 from onionchat.lab.network import PrivateNetwork
 from onionchat.tor import TorController, find_tor, managed_torrc, tor_command
 
@@ -84,11 +85,15 @@ def wait_until(question: Callable[[], bool]) -> None:
 
 
 def _connect(process: subprocess.Popen[bytes], control: Path) -> TorController:
-    def there() -> bool:
+    deadline = time.monotonic() + PATIENCE
+    while True:
         assert process.poll() is None
-        return control.exists()
-
-    wait_until(there)
-    controller = TorController.connect(str(control), timeout=PATIENCE)
-    controller.take_ownership()
-    return controller
+        try:
+            # its socket may be there a moment before it listens
+            controller = TorController.connect(str(control), timeout=PATIENCE)
+        except TorUnavailable:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        else:
+            controller.take_ownership()
+            return controller
