@@ -92,8 +92,8 @@ async def test_the_start_too(engine: FakeEngine, vault: str) -> None:
     app = engine.app()
     async with app.run_test() as pilot:
         await pilot.pause()
-        assert "enter continue" in shown(app, "KeyBar")
-        assert "Continue (enter)" in await palette(app.screen)
+        assert "enter confirm" in shown(app, "KeyBar")
+        assert "Confirm (enter)" in await palette(app.screen)
 
 
 async def test_every_binding_says_what_it_does(engine: FakeEngine) -> None:

@@ -160,6 +160,37 @@ async def test_a_text_that_is_too_long_stays() -> None:
         assert len(app.screen.query_one(Composer).text) == 70_000
 
 
+async def test_what_was_refused_comes_back_before_what_was_written_since() -> None:
+    engine = engine_with_bob()
+    engine.refuse[requests.Send] = ControlError("disk-full", "no room on the disk")
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        composer = app.screen.query_one(Composer)
+        composer.text = "first"
+        composer.action_submit()
+        composer.text = "second"
+        await pilot.pause()
+        await pilot.pause()
+        assert composer.text == "first\nsecond"
+
+
+async def test_what_was_refused_after_leaving_waits_in_its_conversation() -> None:
+    engine = engine_with_bob()
+    engine.refuse[requests.Send] = ControlError("disk-full", "no room on the disk")
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        screen = app.screen
+        assert isinstance(screen, MainScreen)
+        screen.open_conversation("c2")
+        screen._send("c1", "for bob")
+        await pilot.pause()
+        await pilot.pause()
+        assert app.session.model.drafts["c1"] == "for bob"
+        assert screen.composer.text == ""
+
+
 async def test_drafts_stay_with_their_conversation() -> None:
     engine = engine_with_bob()
     app = engine.app(conversation="c1")
@@ -189,7 +220,13 @@ async def test_notices_are_shown_as_they_come() -> None:
         assert "Bob ○ offline" in text
         assert "3 of 4 addresses reachable" in text
         assert "waited 400 ms" in text
+        engine.time += 60
         engine.say(notices.MessageGone(contact="c1", message="01", why="deleted-by-peer"))
+        screen = app.screen
+        assert isinstance(screen, MainScreen)
+        screen._tick()
+        await pilot.pause()
+        assert "waited" not in shown(app)
         engine.say(notices.TorChanged(tor=replies.TorState(mode="managed", problem="no way out")))
         engine.say(notices.DeletionConfirmed(contact="c1", message="09"))
         await pilot.pause()

@@ -106,6 +106,25 @@ async def test_writing_quitting_and_what_is_left(tmp_path: Path) -> None:
     assert engine.of(requests.Stop) == []
 
 
+async def test_keys_that_come_all_at_once_keep_their_order(tmp_path: Path) -> None:
+    engine = engine_with()
+    engine.vault = "locked"
+    async with running(engine, tmp_path, conversation="c1") as (terminal, process):
+        await terminal.until("Unlock your vault")
+        await terminal.until("commands")
+        terminal.press(b"correct\r")
+        await terminal.until("To Bob as Ada")
+        await terminal.until("send")
+        terminal.press(b"one\rtwo\nlines\rthree\rfour\x13")
+        await terminal.until("Stop the engine")
+        await terminal.until("enter choose")
+        terminal.press(b"\x1b[B\r")
+        assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
+    assert [one.passphrase for one in engine.of(requests.Unlock)] == ["correct"]
+    assert [one.text for one in engine.of(requests.Send)] == ["one", "two\nlines", "three"]
+    assert len(engine.of(requests.Stop)) == 1
+
+
 async def test_an_engine_that_ends_is_a_sentence_and_never_a_traceback(tmp_path: Path) -> None:
     engine = engine_with("hello")
     async with running(engine, tmp_path, conversation="c1") as (terminal, process):

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.widgets import OptionList
 
 from ...control.replies import Done
 from ...control.requests import AnyRequest
 from ..session import Session
+from ..widgets.choices import Choices
 from .panel import Sheet, prose
 
 
@@ -28,10 +26,6 @@ class Choice:
 class ConfirmSheet(Sheet[bool]):
     """Dismissed with True once the engine has done it. Stands on the harmless choice at first."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "choose", "Choose", priority=True, tooltip="Do what is marked."),
-    ]
-
     def __init__(self, session: Session, title: str, sentence: str, choices: list[Choice]) -> None:
         super().__init__(session)
         self._title, self._sentence = title, sentence
@@ -40,19 +34,15 @@ class ConfirmSheet(Sheet[bool]):
     def parts(self) -> ComposeResult:
         """The sentence and the choices."""
         yield prose(self._sentence)
-        yield OptionList(*(choice.label for choice in self._choices), markup=False, id="choices")
+        yield Choices(choice.label for choice in self._choices)
 
     def on_mount(self) -> None:
         """The harmless choice first."""
         self.query_one("#sheet").border_title = Content(self._title)
-        self.query_one(OptionList).highlighted = 0
+        self.query_one(Choices).highlighted = 0
 
-    def action_choose(self) -> None:
-        """Choose what is marked."""
-        self.query_one(OptionList).action_select()
-
-    @on(OptionList.OptionSelected)
-    def selected(self, event: OptionList.OptionSelected) -> None:
+    @on(Choices.OptionSelected)
+    def selected(self, event: Choices.OptionSelected) -> None:
         """Do it."""
         request = self._choices[event.option_index].request
         if request is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -137,7 +138,6 @@ class AcceptSheet(Sheet[Contact]):
     """Use an invite that somebody gave."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "go", "Use it", priority=True, tooltip="Use this invite."),
         NEXT_FIELD,
     ]
     TITLE: ClassVar[str] = "Use an invite"
@@ -153,7 +153,9 @@ class AcceptSheet(Sheet[Contact]):
         yield Draft(id="code", placeholder="onionchat:…")
         yield Entry(placeholder="How you want to call this person", id="name", max_length=MAX_NAME)
 
-    def action_go(self) -> None:
+    @on(Draft.Submitted)
+    @on(Entry.Submitted)
+    def use(self) -> None:
         """Use it."""
         code = "".join(self.query_one(Draft).text.split())
         name = plain(self.query_one(Entry).value, multiline=False)

@@ -6,15 +6,14 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.widgets import OptionList
-from textual.widgets.option_list import Option
+from textual.binding import BindingType
 
 from ...control.replies import Contact
 from ...control.requests import SetLifetime
 from ...errors import ConfigError
 from .. import wording
 from ..session import Session
+from ..widgets.choices import Choices
 from ..widgets.entry import Entry
 from .panel import NEXT_FIELD, Sheet, prose
 
@@ -23,7 +22,6 @@ class LifetimeSheet(Sheet[Contact]):
     """Choose one, or type one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "choose", "Set", priority=True, tooltip="Set what is marked or typed."),
         NEXT_FIELD,
     ]
     TITLE: ClassVar[str] = "How long messages live"
@@ -39,36 +37,29 @@ class LifetimeSheet(Sheet[Contact]):
             f"What you write from now on is erased on both sides after this time: here counted from its "
             f"delivery, at {name}'s from its reading. {name} decides about {name}'s messages."
         )
-        yield OptionList(
-            *(Option(self._line(seconds), id=f"s{seconds}") for seconds in wording.LIFETIMES),
-            markup=False,
-            id="lifetimes",
-        )
+        yield Choices(self._line(seconds) for seconds in wording.LIFETIMES)
         yield Entry(placeholder="or type it: 90s, 10m, 2h, 3d, 1w", id="typed")
 
     def on_mount(self) -> None:
         """Start at what holds now."""
         lifetime = self._contact.lifetime
         known = lifetime in wording.LIFETIMES
-        self.query_one(OptionList).highlighted = wording.LIFETIMES.index(lifetime) if known else 0
+        self.query_one(Choices).highlighted = wording.LIFETIMES.index(lifetime) if known else 0
         if not known:
             self.note.say(f"at present: {wording.span(lifetime)}")
 
-    def action_choose(self) -> None:
-        """Set what was typed, or else what is marked."""
-        field = self.query_one(Entry)
-        if not field.has_focus:
-            self.query_one(OptionList).action_select()
-            return
-        try:
-            self._set(wording.parse_span(field.value))
-        except ValueError as error:
-            self.note.complain(ConfigError(str(error)))
-
-    @on(OptionList.OptionSelected)
-    def chosen(self, event: OptionList.OptionSelected) -> None:
+    @on(Choices.OptionSelected)
+    def chosen(self, event: Choices.OptionSelected) -> None:
         """One of the list."""
         self._set(wording.LIFETIMES[event.option_index])
+
+    @on(Entry.Submitted)
+    def typed(self, event: Entry.Submitted) -> None:
+        """One that was typed."""
+        try:
+            self._set(wording.parse_span(event.value))
+        except ValueError as error:
+            self.note.complain(ConfigError(str(error)))
 
     def _set(self, seconds: int) -> None:
         request = SetLifetime(contact=self._contact.contact, lifetime=seconds)

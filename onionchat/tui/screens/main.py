@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import asyncio
+from typing import ClassVar, Final
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -15,7 +16,7 @@ from ...control import notices, replies, requests
 from ...control.limits import MAX_TEXT
 from ...control.notices import AnyNotice
 from ...control.text import plain
-from ...errors import ControlError, OnionchatError
+from ...errors import OnionchatError
 from .. import wording
 from ..session import Session
 from ..widgets.bars import KeyBar, Note, StatusBar
@@ -28,6 +29,9 @@ from .invites import AcceptSheet, InviteSheet
 from .lifetime import LifetimeSheet
 from .naming import NEW, IdentitiesSheet, IdentitySheet, RenameSheet
 from .panel import Panel
+
+STARVED_S: Final = 30.0
+"""How long it is mentioned that the engine had to wait for the processor."""
 
 
 class MainScreen(Panel[None]):
@@ -50,6 +54,8 @@ class MainScreen(Panel[None]):
         super().__init__(session)
         self._wanted = wanted
         self._reported: set[str] = set()
+        self._sending = asyncio.Lock()
+        self._starved_until = 0.0
         self.contacts = ContactList()
         self.view = ConversationView()
         self.welcome = Welcome()
@@ -147,9 +153,13 @@ class MainScreen(Panel[None]):
 
     def _tell_status(self) -> None:
         self.status.tell(self.session.model, self.session.clock())
+        self._starved_until = self.session.clock() + STARVED_S if self.session.model.starved_ms else 0.0
 
     def _tick(self) -> None:
         now = self.session.clock()
+        if 0.0 < self._starved_until <= now:
+            self.session.model.starved_ms = 0.0
+            self._tell_status()
         if self.session.model.drop_expired(now):
             self._tell_messages()
         self.view.tick(now)
@@ -200,27 +210,36 @@ class MainScreen(Panel[None]):
             self.session.model.drafts[self.session.model.conversation] = self.composer.text
 
     @on(Composer.Submitted)
-    def send(self) -> None:
-        """Send what is written; it stays in the composer until the engine has it safe."""
-        contact, text = self.session.model.conversation, plain(self.composer.text).strip("\n")
-        if contact is None or not text.strip():
+    def send(self, event: Composer.Submitted) -> None:
+        """Send what was written; what the engine does not take comes back."""
+        contact, text = self.session.model.conversation, plain(event.text).strip("\n")
+        if contact is None:
             return
         if len(text) > MAX_TEXT:
-            self.note.complain(
-                ControlError(
-                    "bad-request",
-                    f"this has {len(text)} characters, a message at most {MAX_TEXT}",
-                    hint="send it in parts",
-                )
-            )
-            return
-        self.attempt(requests.Send(contact=contact, text=text), replies.Message, self._sent)
+            self.composer.give_back(text)
+            self.note.warn(f"this has {len(text)} characters, a message at most {MAX_TEXT}: send it in parts")
+        else:
+            self._send(contact, text)
 
-    def _sent(self, message: replies.Message) -> None:
+    @work
+    async def _send(self, contact: str, text: str) -> None:
+        """One after the other, in the order of writing."""
+        async with self._sending:
+            try:
+                await self.session.ask(requests.Send(contact=contact, text=text), replies.Message)
+            except OnionchatError as error:
+                self._refused(contact, text)
+                self.note.complain(error)
+            else:
+                self.note.clear()
+
+    def _refused(self, contact: str, text: str) -> None:
+        """Back to where it was written, wherever the user is by now."""
         model = self.session.model
-        model.drafts.pop(message.contact, None)
-        if model.conversation == message.contact:
-            self.composer.text = ""
+        if model.conversation == contact:
+            self.composer.give_back(text)
+        else:
+            model.drafts[contact] = "\n".join(filter(None, [text, model.drafts.get(contact, "")]))
 
     @on(ConversationView.Seen)
     def seen(self, event: ConversationView.Seen) -> None:

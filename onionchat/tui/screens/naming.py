@@ -6,9 +6,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from ...control.limits import MAX_NAME
@@ -18,6 +16,7 @@ from ...control.text import plain
 from ...errors import ConfigError
 from .. import wording
 from ..session import Session
+from ..widgets.choices import Choices
 from ..widgets.entry import Entry
 from .panel import Sheet, prose
 
@@ -27,9 +26,6 @@ NEW = "new"
 class IdentitySheet(Sheet[Identity]):
     """Make an identity."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "go", "Make it", priority=True, tooltip="Make this identity.")
-    ]
     TITLE: ClassVar[str] = "A new identity"
 
     def parts(self) -> ComposeResult:
@@ -40,9 +36,10 @@ class IdentitySheet(Sheet[Identity]):
         )
         yield Entry(placeholder="A name, such as Ada or work", id="name", max_length=MAX_NAME)
 
-    def action_go(self) -> None:
+    @on(Entry.Submitted)
+    def make(self, event: Entry.Submitted) -> None:
         """Make it."""
-        name = plain(self.query_one(Entry).value, multiline=False)
+        name = plain(event.value, multiline=False)
         if not name:
             self.note.complain(ConfigError("an identity needs a name", hint="any name will do"))
         else:
@@ -52,32 +49,26 @@ class IdentitySheet(Sheet[Identity]):
 class IdentitiesSheet(Sheet[str]):
     """Choose as whom to write. Dismissed with the identity's handle, or `NEW`."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "choose", "Write as", priority=True, tooltip="Write as this identity.")
-    ]
     TITLE: ClassVar[str] = "Write as"
 
     def parts(self) -> ComposeResult:
         """One line for each, with what waits there, and one more for a new one."""
-        yield OptionList(
-            *(Option(self._line(one), id=one.identity) for one in self.session.model.identities.values()),
-            Option("+ a new identity", id=NEW),
-            markup=False,
-            id="identities",
+        identities = self.session.model.identities.values()
+        yield Choices(
+            [
+                *(Option(self._line(one), id=one.identity) for one in identities),
+                Option("+ a new identity", id=NEW),
+            ]
         )
 
     def on_mount(self) -> None:
         """Start at the current one."""
         current = self.session.model.identity
-        choices = self.query_one(OptionList)
+        choices = self.query_one(Choices)
         choices.highlighted = 0 if current is None else choices.get_option_index(current)
 
-    def action_choose(self) -> None:
-        """Choose what is marked."""
-        self.query_one(OptionList).action_select()
-
-    @on(OptionList.OptionSelected)
-    def selected(self, event: OptionList.OptionSelected) -> None:
+    @on(Choices.OptionSelected)
+    def selected(self, event: Choices.OptionSelected) -> None:
         """Write as this one."""
         self.dismiss(event.option.id)
 
@@ -91,9 +82,6 @@ class IdentitiesSheet(Sheet[str]):
 class RenameSheet(Sheet[Contact]):
     """Another name for a contact."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "go", "Rename", priority=True, tooltip="Use this name.")
-    ]
     TITLE: ClassVar[str] = "Rename a contact"
 
     def __init__(self, session: Session, contact: Contact) -> None:
@@ -110,9 +98,10 @@ class RenameSheet(Sheet[Contact]):
             max_length=MAX_NAME,
         )
 
-    def action_go(self) -> None:
+    @on(Entry.Submitted)
+    def rename(self, event: Entry.Submitted) -> None:
         """Rename."""
-        name = plain(self.query_one(Entry).value, multiline=False)
+        name = plain(event.value, multiline=False)
         if not name:
             self.note.complain(ConfigError("a contact needs a name"))
         else:

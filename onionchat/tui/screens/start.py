@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.message import Message
 
@@ -25,9 +26,6 @@ class Opened(Message):
 class Start(Panel[None]):
     """A box in the middle of an empty screen."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "go", "Continue", priority=True, tooltip="Go on with what was typed."),
-    ]
     HEADING: ClassVar[str] = ""
 
     def compose(self) -> ComposeResult:
@@ -76,7 +74,8 @@ class UnlockScreen(Start):
         yield prose("Your identities, contacts and messages are sealed with your passphrase.")
         yield Secret("Passphrase", id="passphrase")
 
-    def action_go(self) -> None:
+    @on(Secret.Submitted)
+    def unlock(self) -> None:
         """Unlock."""
         self.open(create=False)
 
@@ -97,10 +96,11 @@ class MakeVaultScreen(Start):
         yield Secret("Passphrase", id="passphrase")
         yield Secret("The same once more", id="again")
 
-    def action_go(self) -> None:
+    @on(Secret.Submitted)
+    def make(self, event: Secret.Submitted) -> None:
         """Make the vault."""
-        if self.query_one("#passphrase").has_focus and not self.passphrase("#again"):
-            self.query_one("#again").focus()
+        if event.input.id == "passphrase" and not self.passphrase("#again"):
+            self.set_focus(self.query_one("#again"))  # at once: the next keys belong there
         elif self.passphrase() != self.passphrase("#again"):
             self.note.complain(ConfigError("the two are not the same", hint="type them again"))
         else:

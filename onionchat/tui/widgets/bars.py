@@ -25,9 +25,14 @@ class KeyBar(Widget):
 
     ALLOW_SELECT = False
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: list[Content] = []
+
     def on_mount(self) -> None:
         """Follow the focus: other keys work elsewhere."""
         self.screen.bindings_updated_signal.subscribe(self, self._changed)
+        self._changed(self.screen)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """As many lines as the keys need at this width."""
@@ -38,7 +43,8 @@ class KeyBar(Widget):
         return Content("\n").join(self._lines(self.size.width))
 
     def _changed(self, screen: Screen[object]) -> None:
-        if screen is self.screen:
+        if screen is self.screen is self.app.screen:  # below another screen nothing can be pressed
+            self._shown = list(self._keys())
             self.refresh(layout=True)
 
     def _keys(self) -> Iterator[Content]:
@@ -52,7 +58,7 @@ class KeyBar(Widget):
 
     def _lines(self, width: int) -> Iterator[Content]:
         line = Content()
-        for key in self._keys():
+        for key in self._shown:
             longer = key if not line else line + GAP + key
             if line and longer.cell_length > width:
                 yield line

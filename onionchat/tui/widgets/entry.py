@@ -1,4 +1,8 @@
-"""Fields to write in. Pasted text is made safe before it is shown; a secret is never copied out."""
+"""Fields to write in. Pasted text is made safe before it is shown; a secret is never copied out.
+
+Laws: Enter is handled where characters are, in the field's own queue and never by a priority binding: those
+run before what was typed ahead of them has arrived, and would send half a message.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,20 @@ from textual.widgets import Input, TextArea
 
 from ...control.text import plain
 
+ENTER = Binding("enter", "submit", "Confirm", tooltip="Go on with what was typed.")
+
 
 class Entry(Input):
     """One line of text."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [ENTER]
+
+    async def on_key(self, event: events.Key) -> None:
+        """Enter, in its turn."""
+        if event.key == "enter":
+            event.prevent_default()
+            event.stop()
+            await self.action_submit()
 
     def on_paste(self, event: events.Paste) -> None:
         """Insert what was pasted as one safe line."""
@@ -25,8 +40,17 @@ class Entry(Input):
 class Secret(Input):
     """A passphrase: hidden, and never given to the clipboard."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [ENTER]
+
     def __init__(self, placeholder: str, *, id: str) -> None:  # noqa: A002 -- Textual's own word
         super().__init__(placeholder=placeholder, password=True, id=id)
+
+    async def on_key(self, event: events.Key) -> None:
+        """Enter, in its turn."""
+        if event.key == "enter":
+            event.prevent_default()
+            event.stop()
+            await self.action_submit()
 
     def action_copy(self) -> None:
         """Nothing: a passphrase stays here."""
@@ -36,10 +60,26 @@ class Secret(Input):
 
 
 class Draft(TextArea):
-    """Several lines of plain text."""
+    """Several lines of plain text. Enter submits them."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [ENTER]
+
+    class Submitted(Message):
+        """Enter was pressed; ``text`` is what stood there at that moment."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
 
     def __init__(self, *, id: str, placeholder: str = "") -> None:  # noqa: A002 -- Textual's own word
         super().__init__(id=id, placeholder=placeholder, highlight_cursor_line=False, compact=True)
+
+    def on_key(self, event: events.Key) -> None:
+        """Enter, in its turn."""
+        if event.key == "enter":
+            event.prevent_default()
+            event.stop()
+            self.action_submit()
 
     def on_paste(self, event: events.Paste) -> None:
         """Insert what was pasted, made safe."""
@@ -48,29 +88,45 @@ class Draft(TextArea):
         self.insert(plain(event.text))
         self.scroll_cursor_visible()
 
+    def action_submit(self) -> None:
+        """Hand the text to the screen."""
+        self.post_message(self.Submitted(self.text))
+
 
 class Composer(Draft):
-    """Where a message is written. Enter sends it."""
+    """Where a message is written. What is sent leaves it at once; what was refused comes back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "Send", priority=True, tooltip="Send what is written."),
+        Binding("enter", "submit", "Send", tooltip="Send what is written."),
         Binding(
             "ctrl+j,shift+enter,alt+enter",
             "newline",
             "New line",
-            priority=True,
             tooltip="Begin a new line in the message.",
         ),
     ]
+    NEWLINE: ClassVar[set[str]] = {"ctrl+j", "shift+enter", "alt+enter"}
 
-    class Submitted(Message):
-        """Enter was pressed."""
+    def on_key(self, event: events.Key) -> None:
+        """Line breaks, in their turn."""
+        if event.key in self.NEWLINE:
+            event.prevent_default()
+            event.stop()
+            self.action_newline()
 
     def action_submit(self) -> None:
-        """Ask the screen to send the text."""
-        self.post_message(self.Submitted())
+        """Hand the text over and begin anew."""
+        text = self.text
+        if text.strip():
+            self.text = ""
+            self.post_message(self.Submitted(text))
 
     def action_newline(self) -> None:
         """Insert a line break."""
         self.insert("\n")
         self.scroll_cursor_visible()
+
+    def give_back(self, text: str) -> None:
+        """Put a refused text back, before what was written since."""
+        self.text = f"{text}\n{self.text}" if self.text else text
+        self.move_cursor(self.document.end)
