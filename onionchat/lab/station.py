@@ -11,6 +11,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -138,7 +139,8 @@ class Station:
         Raises:
             ControlError: it ended, or never answered.
         """
-        self._until(lambda status: status.vault == "open")
+        if not self._until(lambda status: status.vault == "open"):
+            raise _late("an engine did not open its vault")
 
     def until_ready(self, tell: Callable[[int, str], None] = lambda _percent, _words: None) -> None:
         """Wait until its tor has bootstrapped; from then on it dials through the tap, if it has one.
@@ -150,11 +152,19 @@ class Station:
             TorUnavailable: its tor did not get ready in time.
         """
 
+        words = "its engine did not answer"
+
         def ready(status: StatusReport) -> bool:
-            tell(status.tor.percent, status.tor.problem or status.tor.words)
+            nonlocal words
+            words = status.tor.problem or status.tor.words
+            tell(status.tor.percent, words)
             return status.tor.ready
 
-        self._until(ready)
+        if not self._until(ready):
+            raise TorUnavailable(
+                f"a tor was not ready within {START_SECONDS:.0f} s: {words}",
+                hint="see whether the machine is busy, and try again",
+            )
         if self.tap is not None:
             self.tap.target = self.tor_socks()
 
@@ -182,6 +192,18 @@ class Station:
         os.kill(pid, signal.SIGKILL)
         return pid
 
+    def hold(self, seconds: float) -> threading.Timer:
+        """Stop the engine in its tracks (SIGSTOP) and let it go on after ``seconds``.
+
+        Returns:
+            What lets it go on; to be joined.
+        """
+        pid = self.pid
+        release = threading.Timer(seconds, _go_on, (pid,))
+        os.kill(pid, signal.SIGSTOP)
+        release.start()
+        return release
+
     def resume(self, killed: int) -> None:
         """Wait for the engine after the one that was ``killed``, and unlock it.
 
@@ -189,32 +211,26 @@ class Station:
             ControlError: there is none.
             TorUnavailable: its tor did not get ready in time.
         """
-        self._until(lambda status: status.pid != killed and status.vault == "locked")
+        if not self._until(lambda status: status.pid != killed and status.vault == "locked"):
+            raise _late("an engine that was killed was not started again")
         self.until_ready()
         self.ask(Unlock(passphrase=self._passphrase), object)
 
     # ---------------------------------------------------------------------------------------------------
 
-    def _until(self, good: Callable[[StatusReport], bool]) -> None:
+    def _until(self, good: Callable[[StatusReport], bool]) -> bool:
+        """Ask until the answer is ``good``; False where that took too long."""
         deadline = time.monotonic() + START_SECONDS
-        status: StatusReport | None = None
         while time.monotonic() < deadline:
             try:
-                status = self.ask(Status(), StatusReport)
+                if good(self.ask(Status(), StatusReport)):
+                    return True
             except ControlError as error:
                 self._hang_up()
                 if self._process is None or self._process.poll() is not None:
                     raise ControlError("engine-start", f"an engine ended: {self._last_words()}") from error
-            else:
-                if good(status):
-                    return
             time.sleep(POLL)
-        if status is None:
-            raise ControlError("engine-silent", f"an engine did not answer within {START_SECONDS:.0f} s")
-        raise TorUnavailable(
-            f"a tor was not ready within {START_SECONDS:.0f} s: {status.tor.problem or status.tor.words}",
-            hint="see whether the machine is busy, and try again",
-        )
+        return False
 
     def _last_words(self) -> str:
         with suppress(OSError):
@@ -226,3 +242,16 @@ class Station:
         if self._client is not None:
             self._client.close()
             self._client = None
+
+
+def _go_on(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGCONT)
+
+
+def _late(what: str) -> ControlError:
+    return ControlError(
+        "engine-silent",
+        f"{what} within {START_SECONDS:.0f} s",
+        hint="see whether the machine is busy, and try again",
+    )
