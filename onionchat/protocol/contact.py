@@ -17,7 +17,7 @@ from ..crypto.keys import KeyPair
 from ..crypto.onion import OnionKey
 from ..errors import CryptoError, IdentityMismatch, RemoteProtocolError
 from . import commands as do
-from . import events
+from . import events, keyring
 from .batch import Batch
 from .cell import CellType, split_have
 from .commands import Command
@@ -29,8 +29,6 @@ from .record import ContactRecord, Psk
 from .talk import Talk
 
 Presence = Literal["offline", "connecting", "online"]
-MAX_PSKS = 6
-"""More handshakes than that are not unconfirmed at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,20 +178,19 @@ class Contact:
             batch.do(do.CloseLink(link=number))
             return
         record = self.record
-        joining = self._joining
-        psk = (
-            Psk(generation=0, key=record.invite_psk)
-            if joining
-            else record.psks[self._dialling.turn(len(record.psks))]
-        )
-        resume = Intent.RESET if self.talk.lost else Intent.RESUME
+        if self._joining:
+            psk, intent = Psk(generation=0, key=record.invite_psk, session=b""), Intent.CONTACT
+        else:
+            psk = keyring.to_dial_with(record, self._dialling.refusals)
+            resumes = psk.session == record.session and not self.talk.lost
+            intent = Intent.RESUME if resumes else Intent.RESET
         cell = link.greet(
             prologue=prologue(record.peer_onion),
             static=KeyPair.from_secret(record.first_static or record.static_secret),
             remote_static=record.peer_statics[0],
             psk=psk,
-            intent=Intent.CONTACT if joining else resume,
-            onion=self.onion.public if joining else bytes(32),
+            intent=intent,
+            onion=self.onion.public if intent is Intent.CONTACT else bytes(32),
             random=self._around.random,
             now=now,
         )
@@ -203,7 +200,7 @@ class Contact:
         record = self.record
         psks = tuple(record.psks)
         if at_invite:
-            psks = (Psk(generation=0, key=record.invite_psk), *psks)
+            psks = (Psk(generation=0, key=record.invite_psk, session=b""), *psks)
         if not psks or (at_invite and not record.invite):
             batch.do(do.CloseLink(link=number))
             return
@@ -215,7 +212,7 @@ class Contact:
             prologue=prologue(record.invite_onion if at_invite else self.onion.public),
             static=KeyPair.from_secret(record.first_static if at_invite else record.static_secret),
             psks=psks,
-            lost=self.talk.lost,
+            session=b"" if self.talk.lost else record.session,
             ratchet_key=KeyPair.generate(self._around.random),
             random=self._around.random,
             tick_ms=self._around.tick_ms,
@@ -246,16 +243,13 @@ class Contact:
             raise IdentityMismatch("another key than this contact's")
         if secrets is None or link.used.key not in held:
             raise RemoteProtocolError("a handshake with a key that is not held any more")
-        self._remember(
-            Psk(generation=link.used.generation + 1, key=secrets.resume_psk), link.used, first=first
-        )
-        link.used = Psk(generation=link.used.generation, key=b"")
+        fresh = Psk(generation=link.used.generation + 1, key=secrets.resume_psk, session=link.session_handle)
         if first:
+            record.psks = [fresh]
             self.talk.begin(link, now, batch)
-            if not link.dialled:
-                record.peer_onion = link.peer_onion
         else:
-            self.talk.join(link)
+            keyring.remember(record, fresh, link.used)
+        link.used = Psk(generation=link.used.generation, key=b"", session=b"")
         if not link.dialled:
             self._accepted(link, now, batch)
         self.talk.keep(batch)
@@ -263,16 +257,10 @@ class Contact:
             batch.do(do.SendCell(link=link.number, cell=answer))
         batch.do(do.BeginSending(link=link.number, key=link.take_sending_key()))
 
-    def _remember(self, fresh: Psk, used: Psk, *, first: bool) -> None:
-        """Hold ``fresh`` as well; where that is too many, ``used`` stays, which the peer has just proven."""
-        record = self.record
-        older = [] if first else [psk for psk in record.psks if psk != used]
-        newest = sorted([fresh, *older], key=lambda psk: -psk.generation)[: MAX_PSKS - 1]
-        kept = newest if first else [*newest, used]
-        record.psks = sorted(kept, key=lambda psk: -psk.generation)
-
     def _accepted(self, link: Link, now: float, batch: Batch) -> None:
         """The peer has dialled ``link`` and is there: what that says about everything else."""
+        if link.intent is Intent.CONTACT:
+            self.record.peer_onion = link.peer_onion
         if not self.record.invite:  # they could not dial before they accepted our use of their invite
             self.record.invite_psk = b""
         for other in list(self._links.values()):  # who dials anew has given up what they dialled before
@@ -282,7 +270,7 @@ class Contact:
 
     def _completed(self, link: Link, now: float, batch: Batch) -> None:
         record = self.record
-        record.psks = [psk for psk in record.psks if psk.generation > link.used.generation]
+        keyring.confirm(record, link.used.generation)
         if link.remote_static == record.peer_statics[0]:
             del record.peer_statics[1:]
         if not record.invite:

@@ -19,13 +19,14 @@ class Dialling:
     def __init__(self, random: RandomSource) -> None:
         self._random = random
         self._failures = 0
-        self._refusals = 0
+        self.refusals = 0
+        """How often the peer ended a connection at message 1, since a link was last completed."""
         self.due: float | None = None
 
     @property
     def refused(self) -> bool:
         """Whether somebody answers but closes at message 1, again and again."""
-        return self._refusals >= REFUSALS_TO_TELL
+        return self.refusals >= REFUSALS_TO_TELL
 
     @property
     def fruitless(self) -> bool:
@@ -42,22 +43,18 @@ class Dialling:
 
     def failed(self, now: float, *, refused: bool) -> None:
         """Nobody answered, or (``refused``) the connection ended at message 1: then another psk is next."""
-        self._refusals += refused
-        self._failures += not refused or self._refusals > 1
+        self.refusals += refused
+        self._failures += not refused or self.refusals > 1
         self._wait(now)
 
     def succeeded(self) -> None:
         """A link was completed."""
-        self._failures = self._refusals = 0
+        self._failures = self.refusals = 0
 
     def lost(self, now: float) -> None:
         """A complete link ended."""
         self._failures = 0
         self._wait(now)
-
-    def turn(self, choices: int) -> int:
-        """Which of so many psks, newest first, to try."""
-        return self._refusals % choices
 
     def _wait(self, now: float) -> None:
         span = min(DIAL_MAX_SECONDS, DIAL_FIRST_SECONDS * 2.0 ** min(self._failures, 16))

@@ -34,7 +34,7 @@ class Invitation:
         self.contact: Contact | None = None
         """Who used it; from then on the contact's machine takes the events of this service."""
         self._static = KeyPair.from_secret(record.static_secret)
-        self._psk = Psk(generation=0, key=invite_psk(record.secret, self.onion.public))
+        self._psk = Psk(generation=0, key=invite_psk(record.secret, self.onion.public), session=b"")
         self._around = around
         self._links: dict[int, Link] = {}
 
@@ -91,7 +91,7 @@ class Invitation:
             prologue=prologue(self.onion.public),
             static=self._static,
             psks=(self._psk,),
-            lost=False,
+            session=b"",
             ratchet_key=KeyPair.generate(self._around.random),
             random=self._around.random,
             tick_ms=self._around.tick_ms,

@@ -47,6 +47,8 @@ class LinkState(Enum):
     CLOSED = "closed"
 
 
+SESSION_HANDLE: Final = 8
+
 ON_CELL: Final = {
     LinkState.AWAIT_MESSAGE_1: LinkState.AWAIT_MESSAGE_3,
     LinkState.AWAIT_MESSAGE_2: LinkState.OPEN,
@@ -98,11 +100,13 @@ class Link:
         """When another link was chosen and the peer, who dialled this one, had to close it."""
         self.dialled = state is LinkState.DIALLING
         self.secrets: LinkSecrets | None = None
-        self.used = Psk(generation=0, key=b"")
-        """The psk with which the handshake was made."""
+        self.used = Psk(generation=0, key=b"", session=b"")
+        """The psk with which the handshake was made; without its key once that was looked at."""
         self.intent = Intent.RESUME
         self.session: Ratchet | None = None
         """A session that this handshake began; it counts once the link wins."""
+        self.session_handle = b""
+        """Which of the contact's sessions the envelopes on this link belong to."""
         self.remote_static = b""
         self.initiator_static = b""
         self.peer_onion = b""
@@ -112,13 +116,11 @@ class Link:
         """Texts whose last part is in what was laid."""
         self.taken: list[bytes] = []
         """The same of what lies ready at the metronome and leaves at the next deadline."""
-        self.session_number = 0
-        """Which of the contact's sessions the envelopes on this link belong to."""
         self._tick_ms = tick_ms
         self._peer_tick_ms = tick_ms
         self._heard = now
         self._onion = bytes(32)
-        self._lost = False
+        self._session = b""
         self._psks: tuple[Psk, ...] = ()
         self._ratchet_key: KeyPair | None = None
         self._handshake: Handshake | None = None
@@ -137,7 +139,7 @@ class Link:
         prologue: bytes,
         static: KeyPair,
         psks: tuple[Psk, ...],
-        lost: bool,
+        session: bytes,
         ratchet_key: KeyPair,
         random: RandomSource,
         tick_ms: int,
@@ -150,7 +152,7 @@ class Link:
             prologue: the handshake's, with our onion's public key.
             static: ours at this service.
             psks: all that may be used here.
-            lost: we ask for a new session.
+            session: the handle of the one that we hold; we ask for a new one where another goes with the psk.
             ratchet_key: ours, should a session begin.
             random: source of the ephemeral key.
             tick_ms: our schedule, told to the peer.
@@ -160,7 +162,7 @@ class Link:
         link._handshake = Handshake.responder(
             prologue=prologue, static=static, psks=[psk.key for psk in psks], random=random
         )
-        link._psks, link._lost, link._ratchet_key = psks, lost, ratchet_key
+        link._psks, link._session, link._ratchet_key = psks, session, ratchet_key
         return link
 
     def greet(
@@ -250,7 +252,8 @@ class Link:
         if not greeting.is_empty(handshake.read(cell)):
             raise RemoteProtocolError("a first message that carries something")
         self.used = self._psks[handshake.psk_index]
-        ours = ResponderGreeting(ratchet=_given(key).public, tick_ms=self._tick_ms, reset=self._lost)
+        reset = self.used.session not in (b"", self._session)
+        ours = ResponderGreeting(ratchet=_given(key).public, tick_ms=self._tick_ms, reset=reset)
         return Answer(cell=handshake.write(greeting.fill(ours, 2)))
 
     def _finish_dialled(self, cell: bytes, random: RandomSource, now: float) -> Established:
@@ -280,6 +283,9 @@ class Link:
     def _establish(self, handshake: Handshake, peer_tick_ms: int) -> None:
         self.remote_static = handshake.remote_static
         self.secrets = handshake.secrets()
+        self.session_handle = self.used.session
+        if self.intent is not Intent.RESUME:
+            self.session_handle = self.secrets.session.session_id[:SESSION_HANDLE]
         self._receiving = ReceivingCipher(self.secrets.receiving)
         self._peer_tick_ms = peer_tick_ms
         self._handshake, self._ratchet_key, self._psks = None, None, ()

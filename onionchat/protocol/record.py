@@ -45,6 +45,8 @@ class Psk(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=True)
 
     generation: int
     key: bytes
+    session: bytes
+    """Which session goes with it; empty for an invite's, with which a session begins."""
 
     def __repr__(self) -> str:
         return f"Psk(generation={self.generation}, …)"
@@ -79,6 +81,8 @@ class ContactRecord(_Record, kw_only=True):
     invite_onion: bytes = b""
     """That invite's onion public key."""
     introduced: bool = False
+    session: bytes = b""
+    """The handle of the present session."""
     session_lost: bool = False
     last_seen: float = 0.0
     sequence: int = 0

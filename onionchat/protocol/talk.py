@@ -58,7 +58,6 @@ class Talk:
         self.inbox = inbox or Inbox(record.id)
         self._random = random
         self._session = session
-        self._session_number = 0
         self._rekey_said: tuple[type, int] | None = None
         self._stepped = False
         """The ratchet's state is newer than what is stored."""
@@ -88,10 +87,9 @@ class Talk:
             raise LocalProtocolError("a link that began no session")
         self._session, link.session = link.session, None
         self._rekey_said = None
-        self._session_number += 1
+        self.record.session = link.session_handle
         self.record.session_lost = False
         self._stepped = True
-        self.join(link)
         if link.intent is Intent.RESET:
             self._note(SESSION_RENEWED, now, batch)
         queued = {item.kind for item in self.outbox}
@@ -102,10 +100,6 @@ class Talk:
             static = KeyPair.from_secret(self.record.static_secret).public
             self._queue("address", now, batch, data=onion + static)
 
-    def join(self, link: Link) -> None:
-        """Envelopes on ``link`` belong to the present session."""
-        link.session_number = self._session_number
-
     def open(self, link: Link, batch: Batch) -> None:
         """``link`` is the active one from now on: say what we have, wait for what the peer has."""
         self.outbox.restart()
@@ -113,7 +107,7 @@ class Talk:
         self._rekey_said = None
         if self._session is not None and self._session.sent_in_chain >= MAX_UNANSWERED:
             self.record.session_lost = True  # the peer could not skip so far: begin anew
-        if link.session_number != self._session_number:
+        if link.session_handle != self.record.session:
             self.record.session_lost = True  # the peer chose this link with the session that we gave up
         self._lay(link, CellType.HAVE, self.inbox.have_list(), batch)
 
@@ -178,7 +172,7 @@ class Talk:
         Raises:
             RemoteProtocolError: it is not one of this session (which is then lost), or says nonsense.
         """
-        if link.session_number != self._session_number:  # made for a session that has ended; it comes again
+        if link.session_handle != self.record.session:  # made for a session that has ended; it comes again
             return
         session = self._session
         if session is None:
@@ -280,7 +274,7 @@ class Talk:
         session = self._session
         if link is None or link.laid or session is None or self.lost or not session.can_send:
             return
-        if link.session_number != self._session_number or session.sent_in_chain >= MAX_UNANSWERED:
+        if link.session_handle != self.record.session or session.sent_in_chain >= MAX_UNANSWERED:
             return
         parts, finished = self._parts(session, now)
         if not parts:

@@ -11,7 +11,7 @@ from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_encrypt as seal
 from onionchat.crypto import ratchet
 from onionchat.protocol import events
 from onionchat.protocol.commands import Key
-from onionchat.protocol.contact import MAX_PSKS
+from onionchat.protocol.keyring import MAX_PSKS
 
 from .world import Person, can_talk, introduced, meeting
 

@@ -41,7 +41,10 @@ TICK = 2.0
 
 Machine = Contact | Invitation
 Cutter = Callable[["Wire", "Person", int], bool]
-"""Asked before each cell: the wire, its writer, and how many cells this wire has carried. True breaks it."""
+"""Asked before each cell: the wire, its writer, and how many cells that writer got through on it.
+
+True: neither this cell nor any later one of this writer arrives.
+"""
 
 
 class Crash(BaseException):
@@ -59,8 +62,8 @@ class World:
         self.cutter: Cutter | None = None
         self.delay: Callable[[], float] = lambda: 0.3
         """Of each dial and each cell."""
-        self.deaf = False
-        """True while no dial succeeds."""
+        self.notice: Callable[[], float] | None = lambda: 3.0
+        """After how long both ends of a broken wire are told; None for never."""
         self._order = itertools.count()
         self._due: list[tuple[float, int, Callable[[], None]]] = []
 
@@ -113,8 +116,9 @@ class Wire:
         self.world = world
         self.ends: dict[Person, int] = {dialler: number}
         self.dialler = dialler
-        self.carried = 0
         self.whole = True
+        self._carried: dict[Person, int] = {}
+        self._silenced: set[Person] = set()
         self._last: dict[Person, float] = {}
         world.wires.append(self)
 
@@ -122,12 +126,15 @@ class Wire:
         return next((other for other in self.ends if other is not person), None)
 
     def carry(self, writer: Person, cell: bytes) -> None:
-        if not self.whole:
+        carried = self._carried.get(writer, 0)
+        if not self.whole or writer in self._silenced:
             return
-        if self.world.cutter is not None and self.world.cutter(self, writer, self.carried):
-            self.cut()
+        if self.world.cutter is not None and self.world.cutter(self, writer, carried):
+            self._silenced.add(writer)
+            if self.world.notice is not None:
+                self.world.later(self.world.notice(), self.cut)
             return
-        self.carried += 1
+        self._carried[writer] = carried + 1
         reader = self.other(writer)
         if reader is not None:
             number = self.ends[reader]
@@ -213,6 +220,8 @@ class Person:
         """Commands until the process ends; None: it does not."""
         self.crashes = 0
         self.away = False
+        self.reachable = True
+        """Whether dials to this person succeed."""
         world.people.append(self)
 
     def __repr__(self) -> str:
@@ -419,7 +428,7 @@ class Person:
             if self.wires.get(link) is not wire or not wire.whole:
                 return
             there = self.world.service(onion)
-            if there is None or there[0].away or self.world.deaf:
+            if there is None or there[0].away or not there[0].reachable:
                 wire.cut()
                 return
             there[0].accept(wire, at_invite=there[1])

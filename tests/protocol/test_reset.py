@@ -1,0 +1,126 @@
+"""A session that one side has lost: made anew, said to both, nothing queued is lost, and no loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from onionchat.protocol import commands as do
+from onionchat.protocol.record import SessionRecord, pack
+from onionchat.protocol.talk import SESSION_RENEWED
+
+from .test_losses import losing
+from .world import Person, World, can_talk, dials, friends, introduced
+
+Loss = Callable[[Person], None]
+
+
+def session_key(person: Person) -> do.Key:
+    return next(key for key in person.vault if key.kind == "session")
+
+
+def missing(person: Person) -> None:
+    del person.vault[session_key(person)]
+
+
+def damaged(person: Person) -> None:
+    person.vault[session_key(person)] = pack(SessionRecord(ratchet=b"not a ratchet"))
+
+
+def lose_session(person: Person, loss: Loss) -> None:
+    person.leave()
+    loss(person)
+    person.come_back()
+
+
+def renewed(world: World, ada: Person, ben: Person) -> None:
+    """It was said once on each side, everything queued has arrived, and peace is back."""
+    before = dials(ada) + dials(ben)
+    world.until(lambda: introduced(ada, ben))
+    assert dials(ada) + dials(ben) < before + 20
+    assert ada.lines() == ben.lines() == [SESSION_RENEWED]
+    world.run(600)
+    assert introduced(ada, ben)
+    assert len(ada.lines()) == 1
+    can_talk(world, ada, ben)
+    assert len(ben.shown()) == len(set(ben.shown()))
+
+
+@pytest.mark.parametrize("loss", [missing, damaged])
+@pytest.mark.parametrize("loser", ["Ada", "Ben"])
+@pytest.mark.parametrize("dialler", ["Ada", "Ben", "Ada and Ben"])
+def test_either_side_may_lose_the_session(loser: str, dialler: str, loss: Loss) -> None:
+    world, ada, ben = friends()
+    ada.reachable, ben.reachable = "Ben" in dialler, "Ada" in dialler
+    person = ada if loser == "Ada" else ben
+    lose_session(person, loss)
+    ada.write("from Ada")
+    ben.write("from Ben")
+    renewed(world, ada, ben)
+    assert ada.texts()[0] == "from Ben"
+    assert ben.texts()[0] == "from Ada"
+
+
+def test_both_sides_may_lose_it_at_once() -> None:
+    for seed in range(12):
+        world, ada, ben = friends(seed)
+        world.delay = lambda w=world: w.random.uniform(0.1, 1.5)  # type: ignore[misc]  # mypy cannot see defaults of a lambda
+        lose_session(ada, missing)
+        lose_session(ben, missing)
+        ada.write("from Ada")
+        renewed(world, ada, ben)
+        assert ben.texts()[0] == "from Ada"
+
+
+def test_what_was_on_its_way_when_the_session_was_lost_arrives_once() -> None:
+    world, ada, ben = friends()
+    ada.write("x" * 20_000)
+    world.run(6)
+    lose_session(ben, missing)
+    world.until(lambda: ben.texts() == ["x" * 20_000])
+    renewed(world, ada, ben)
+
+
+def test_a_state_that_was_rolled_back_is_noticed_and_made_anew() -> None:
+    world, ada, ben = friends()
+    old = ben.vault[session_key(ben)]
+    for _ in range(3):
+        can_talk(world, ada, ben)
+    ben.leave()
+    ben.vault[session_key(ben)] = old
+    ben.come_back()
+    can_talk(world, ada, ben)
+    assert ada.lines() == ben.lines() == [SESSION_RENEWED]
+
+
+@pytest.mark.parametrize("dialler", range(7))
+def test_a_reset_survives_every_loss(dialler: int) -> None:
+    for other in range(7):
+        world, ada, ben = friends(10 * dialler + other)
+        lose_session(ada if other % 2 else ben, missing)
+        world.cutter = losing(dialler, other)
+        ada.write("from Ada")
+        world.until(lambda b=ben: "from Ada" in b.texts())  # type: ignore[misc]  # mypy cannot see defaults of a lambda
+        world.cutter = None
+        can_talk(world, ada, ben)
+        assert SESSION_RENEWED in ada.lines()
+        assert SESSION_RENEWED in ben.lines()
+        assert len(ada.lines()) <= 2
+        assert len(ben.lines()) <= 2
+
+
+def test_a_peer_who_never_answers_gets_a_new_session_before_it_could_not_skip_so_far(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("onionchat.protocol.talk.MAX_UNANSWERED", 30)
+    world, ada, ben = friends()
+    text = "y" * 40_000
+    ada.write(text)
+    world.cutter = lambda wire, writer, carried: writer is ben and carried > 4
+    world.run(400)
+    assert ada.talk.timeline.get(next(iter(m.id for m in ada.talk.timeline))) is not None
+    world.cutter = None
+    world.until(lambda: text in ben.texts() and ada.idle())
+    assert ben.texts().count(text) == 1
+    assert SESSION_RENEWED in ada.lines()
