@@ -20,7 +20,9 @@ class Model:
 
     def __init__(self) -> None:
         self.drafts: dict[str, str] = {}
-        """Unsent text by contact."""
+        """Text that was not sent, by contact."""
+        self.unsent: list[tuple[str, str]] = []
+        """Contact and text of what was sent and is not yet safe with the engine, oldest first."""
         self.reset()
 
     def reset(self) -> None:
@@ -84,6 +86,12 @@ class Model:
     def messages(self) -> list[Message]:
         """The messages of the open conversation, oldest first."""
         return list(self._messages.values())
+
+    def take_back(self) -> None:
+        """What the engine did not take becomes draft again, before what was written since."""
+        for contact, text in reversed(self.unsent):
+            self.drafts[contact] = "\n".join(filter(None, [text, self.drafts.get(contact, "")]))
+        self.unsent.clear()
 
     def own_contacts(self) -> list[Contact]:
         """The contacts of the current identity."""

@@ -170,9 +170,12 @@ async def test_what_was_refused_comes_back_before_what_was_written_since() -> No
         composer.text = "first"
         composer.action_submit()
         composer.text = "second"
+        composer.action_submit()
+        composer.text = "third"
         await pilot.pause()
         await pilot.pause()
-        assert composer.text == "first\nsecond"
+        assert composer.text == "first\nsecond\nthird"
+        assert len(engine.of(requests.Send)) == 1
 
 
 async def test_what_was_refused_after_leaving_waits_in_its_conversation() -> None:
@@ -183,8 +186,10 @@ async def test_what_was_refused_after_leaving_waits_in_its_conversation() -> Non
         await pilot.pause()
         screen = app.screen
         assert isinstance(screen, MainScreen)
-        screen.open_conversation("c2")
-        screen._send("c1", "for bob")
+        screen.composer.text = "for bob"
+        screen.composer.action_submit()
+        screen.query_one(ContactList).focus()
+        await pilot.press("down", "enter")
         await pilot.pause()
         await pilot.pause()
         assert app.session.model.drafts["c1"] == "for bob"

@@ -129,6 +129,14 @@ def test_tor_and_reachability(model: Model) -> None:
     assert model.starved_ms == 300
 
 
+def test_what_was_not_taken_becomes_draft_again_in_order(model: Model) -> None:
+    model.drafts["c1"] = "third"
+    model.unsent = [("c1", "first"), ("c2", "other"), ("c1", "second")]
+    model.take_back()
+    assert model.drafts == {"c1": "first\nsecond\nthird", "c2": "other"}
+    assert model.unsent == []
+
+
 def test_only_drafts_outlive_a_lost_engine(model: Model) -> None:
     model.drafts["c1"] = "half a"
     model.reset()

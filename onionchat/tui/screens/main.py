@@ -59,7 +59,7 @@ class MainScreen(Panel[None]):
         self.contacts = ContactList()
         self.view = ConversationView()
         self.welcome = Welcome()
-        self.composer = Composer(id="composer")
+        self.composer = Composer()
         self.trouble = Note()
         self.status = StatusBar()
 
@@ -115,6 +115,7 @@ class MainScreen(Panel[None]):
         self.view.display = self.composer.display = contact is not None
         self.trouble.clear()
         if contact is None:
+            self.composer.contact = None
             self.welcome.tell(model)
         else:
             name = wording.name(contact.name)
@@ -173,8 +174,7 @@ class MainScreen(Panel[None]):
         self._reported.clear()
         self.note.clear()
         self.view.open(wording.name(model.contacts[contact].name))
-        self.composer.text = model.drafts.get(contact, "")
-        self.composer.move_cursor(self.composer.document.end)
+        self.composer.open(contact, model.drafts.get(contact, ""))
         self.tell()
         self.contacts.point_at(contact)
         self.composer.focus()
@@ -206,40 +206,46 @@ class MainScreen(Panel[None]):
     @on(TextArea.Changed, "#composer")
     def draft_changed(self) -> None:
         """Keep what is written, in memory."""
-        if self.session.model.conversation is not None:
-            self.session.model.drafts[self.session.model.conversation] = self.composer.text
+        if self.composer.contact is not None:
+            self.session.model.drafts[self.composer.contact] = self.composer.text
 
-    @on(Composer.Submitted)
-    def send(self, event: Composer.Submitted) -> None:
+    @on(Composer.Sent)
+    def send(self, event: Composer.Sent) -> None:
         """Send what was written; what the engine does not take comes back."""
-        contact, text = self.session.model.conversation, plain(event.text).strip("\n")
-        if contact is None:
-            return
+        text = plain(event.text).strip("\n")
+        self.session.model.unsent.append((event.contact, text))
         if len(text) > MAX_TEXT:
-            self.composer.give_back(text)
+            self._take_back()
             self.note.warn(f"this has {len(text)} characters, a message at most {MAX_TEXT}: send it in parts")
         else:
-            self._send(contact, text)
+            self._send_all()
 
     @work
-    async def _send(self, contact: str, text: str) -> None:
+    async def _send_all(self) -> None:
         """One after the other, in the order of writing."""
+        unsent = self.session.model.unsent
         async with self._sending:
-            try:
-                await self.session.ask(requests.Send(contact=contact, text=text), replies.Message)
-            except OnionchatError as error:
-                self._refused(contact, text)
-                self.note.complain(error)
-            else:
-                self.note.clear()
+            while unsent:
+                contact, text = unsent[0]
+                try:
+                    await self.session.ask(requests.Send(contact=contact, text=text), replies.Message)
+                except OnionchatError as error:
+                    self._take_back()
+                    self.note.complain(error)
+                else:
+                    unsent.pop(0)
+                    self.note.clear()
 
-    def _refused(self, contact: str, text: str) -> None:
-        """Back to where it was written, wherever the user is by now."""
-        model = self.session.model
-        if model.conversation == contact:
-            self.composer.give_back(text)
-        else:
-            model.drafts[contact] = "\n".join(filter(None, [text, model.drafts.get(contact, "")]))
+    def _take_back(self) -> None:
+        self.draft_changed()
+        drafts = self.session.model.drafts
+        self.session.model.take_back()
+        if self.composer.contact is not None:
+            self.composer.open(self.composer.contact, drafts.get(self.composer.contact, ""))
+
+    def on_unmount(self) -> None:
+        """Nothing that was written is lost with the engine."""
+        self.session.model.take_back()
 
     @on(ConversationView.Seen)
     def seen(self, event: ConversationView.Seen) -> None:

@@ -94,7 +94,7 @@ class Draft(TextArea):
 
 
 class Composer(Draft):
-    """Where a message is written. What is sent leaves it at once; what was refused comes back."""
+    """Where a message to one contact is written. What is sent leaves it at once."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Send", tooltip="Send what is written."),
@@ -105,7 +105,24 @@ class Composer(Draft):
             tooltip="Begin a new line in the message.",
         ),
     ]
+
+    class Sent(Message):
+        """Enter was pressed. ``contact`` is whom the text was written to, whatever is shown by now."""
+
+        def __init__(self, contact: str, text: str) -> None:
+            super().__init__()
+            self.contact, self.text = contact, text
+
     NEWLINE: ClassVar[set[str]] = {"ctrl+j", "shift+enter", "alt+enter"}
+
+    def __init__(self) -> None:
+        super().__init__(id="composer")
+        self.contact: str | None = None
+
+    def open(self, contact: str, draft: str) -> None:
+        """Go on with a draft for ``contact``."""
+        self.contact, self.text = contact, draft
+        self.move_cursor(self.document.end)
 
     def on_key(self, event: events.Key) -> None:
         """Line breaks, in their turn."""
@@ -117,16 +134,11 @@ class Composer(Draft):
     def action_submit(self) -> None:
         """Hand the text over and begin anew."""
         text = self.text
-        if text.strip():
+        if self.contact is not None and text.strip():
             self.text = ""
-            self.post_message(self.Submitted(text))
+            self.post_message(self.Sent(self.contact, text))
 
     def action_newline(self) -> None:
         """Insert a line break."""
         self.insert("\n")
         self.scroll_cursor_visible()
-
-    def give_back(self, text: str) -> None:
-        """Put a refused text back, before what was written since."""
-        self.text = f"{text}\n{self.text}" if self.text else text
-        self.move_cursor(self.document.end)
