@@ -265,6 +265,16 @@ async def test_a_contact_is_renamed(engine: FakeEngine) -> None:
         assert "Robert" in shown(app, "#contacts")
 
 
+async def test_a_pasted_name_is_one_safe_line(engine: FakeEngine) -> None:
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("r", "end", "ctrl+u")
+        app.post_message(events.Paste("Rob\x1b[2J\u202eert\nsecond"))
+        await pilot.pause()
+        assert app.screen.query_one(Entry).value == "Robert second"
+
+
 async def test_a_contact_is_removed_after_one_sentence(engine: FakeEngine) -> None:
     app = engine.app(conversation="c1")
     async with app.run_test() as pilot:
