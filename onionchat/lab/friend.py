@@ -57,7 +57,7 @@ _TOPICS: Final[tuple[tuple[tuple[str, ...], tuple[Answer, ...]], ...]] = (
         ),
     ),
     (
-        ("key", "crypt", "secure", "quantum", "ratchet"),
+        ("key", "keys", "crypt", "secure", "quantum", "ratchet"),
         (
             Answer(
                 text="Each message has a key of its own, made by a double ratchet with X25519 and ML-KEM-768 "
@@ -107,11 +107,14 @@ def answers(text: str, turn: int) -> tuple[Answer, ...]:
     lower = text.lower()
     words = {word.strip(".,;:!?«»\"'()") for word in lower.split()} | ({"?"} if "?" in lower else set())
     for topics, said in _TOPICS:
-        if any(
-            word.startswith(topic) if len(topic) > 3 else word == topic for topic in topics for word in words
-        ):
+        if any(_names(word, topic) for topic in topics for word in words):
             return said
     return (Answer(text=_OTHERWISE[turn % len(_OTHERWISE)]),)
+
+
+def _names(word: str, topic: str) -> bool:
+    """Whether ``word`` speaks of ``topic``: «deleted» of «delete», but «his» not of «hi»."""
+    return word.startswith(topic) if len(topic) > 3 else word == topic
 
 
 def greet(client: Client) -> None:
