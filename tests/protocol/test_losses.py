@@ -77,7 +77,7 @@ def test_a_first_contact_survives_many_losses_in_a_row(seed: int) -> None:
 
     world.cutter = cutter
     world.notice = None if seed % 3 == 0 else lambda: random.uniform(0, 8)
-    world.delay = lambda: random.uniform(0.1, 2.0)
+    world.delay = lambda wire, reader: random.uniform(0.1, 2.0)
     first_words(world, ada, ben)
     world.run(200)
     converges(world, ada, ben)

@@ -65,7 +65,7 @@ def test_either_side_may_lose_the_session(loser: str, dialler: str, loss: Loss) 
 def test_both_sides_may_lose_it_at_once() -> None:
     for seed in range(12):
         world, ada, ben = friends(seed)
-        world.delay = lambda w=world: w.random.uniform(0.1, 1.5)  # type: ignore[misc]  # mypy cannot see defaults of a lambda
+        world.delay = lambda wire, reader, w=world: w.random.uniform(0.1, 1.5)  # type: ignore[misc]  # mypy cannot see defaults of a lambda
         lose_session(ada, missing)
         lose_session(ben, missing)
         ada.write("from Ada")

@@ -10,7 +10,6 @@ from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_encrypt as seal
 
 from onionchat.crypto import ratchet
 from onionchat.protocol import events
-from onionchat.protocol.commands import Key
 from onionchat.protocol.keyring import MAX_PSKS
 
 from .world import Person, can_talk, introduced, meeting
@@ -40,15 +39,23 @@ class MessageKeys:
         return len(keys) == len(distinct) == len(left)
 
 
+def forget_session(person: Person) -> None:
+    person.leave()
+    for key in [key for key in person.vault if key.kind == "session"]:
+        del person.vault[key]
+    person.come_back()
+
+
 class Walk:
     """One seeded life."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, forgetful: bool = False) -> None:
+        self.forgetful = forgetful
         self.random = Random(seed)
         self.world, self.ada, self.ben = meeting(seed)
         self.loss = 0.0
         self.world.cutter = lambda wire, writer, carried: self.random.random() < self.loss
-        self.world.delay = lambda: self.random.uniform(0.05, 3.0)
+        self.world.delay = lambda wire, reader: self.random.uniform(0.05, 3.0)
         self.written: dict[Person, list[bytes]] = {self.ada: [], self.ben: []}
         self.burned: set[bytes] = set()
 
@@ -61,6 +68,8 @@ class Walk:
     def something(self, person: Person) -> None:
         if person.contact is None:
             return
+        if self.forgetful and self.random.random() < 0.04:
+            forget_session(person)
         match self.random.randrange(12):
             case 0 | 1 | 2 | 3 | 4:
                 self.write(person, "x" * self.random.choice(LENGTHS))
@@ -82,8 +91,7 @@ class Walk:
 
     def write(self, person: Person, text: str) -> None:
         message = person.write(text)
-        stored = Key(kind="message", scope=person.record.id, key=message)
-        if stored in person.vault:  # the process did not end before
+        if person.stored(message):
             self.written[person].append(message)
 
     def burn(self, person: Person, message: bytes) -> None:
@@ -99,6 +107,22 @@ class Walk:
         self.world.run(30)
 
 
+def delivered(walk: Walk) -> None:
+    """Everything written and not burned stands on both sides, once, in order; the first contact is over."""
+    for writer, reader in ((walk.ada, walk.ben), (walk.ben, walk.ada)):
+        kept = [message for message in walk.written[writer] if message not in walk.burned]
+        assert [m.id for m in writer.talk.timeline if m.mine] == kept
+        assert all(m.delivered for m in writer.talk.timeline if m.mine)
+        assert [m.id for m in reader.talk.timeline if not m.mine and not m.system] == kept
+        assert len(reader.shown()) == len(set(reader.shown()))
+        assert len(reader.record.psks) <= MAX_PSKS
+    shared = {psk.key for psk in walk.ada.record.psks} & {psk.key for psk in walk.ben.record.psks}
+    assert shared
+    assert walk.ada.kinds() & {"invite", "outgoing"} == walk.ben.kinds() & {"invite", "outgoing"} == set()
+    assert not walk.ada.invites
+    can_talk(walk.world, walk.ada, walk.ben)
+
+
 @pytest.mark.parametrize("seed", range(WALKS))
 def test_whatever_happens_each_message_arrives_exactly_once_and_in_order(
     seed: int, monkeypatch: pytest.MonkeyPatch
@@ -107,16 +131,20 @@ def test_whatever_happens_each_message_arrives_exactly_once_and_in_order(
     walk = Walk(seed)
     walk.live()
     walk.settle()
-    for writer, reader in ((walk.ada, walk.ben), (walk.ben, walk.ada)):
-        kept = [message for message in walk.written[writer] if message not in walk.burned]
-        assert [m.id for m in writer.talk.timeline if m.mine] == kept
-        assert all(m.delivered for m in writer.talk.timeline if m.mine)
-        assert [m.id for m in reader.talk.timeline if not m.mine and not m.system] == kept
-        assert keys.used_once(writer.left)
-        assert reader.lines() == []
-        assert len(reader.record.psks) <= MAX_PSKS
-    shared = {psk.key for psk in walk.ada.record.psks} & {psk.key for psk in walk.ben.record.psks}
-    assert shared
-    assert walk.ada.kinds() & {"invite", "outgoing"} == walk.ben.kinds() & {"invite", "outgoing"} == set()
-    assert not walk.ada.invites
-    can_talk(walk.world, walk.ada, walk.ben)
+    delivered(walk)
+    for person in (walk.ada, walk.ben):
+        assert keys.used_once(person.left)
+        assert person.lines() == []
+
+
+@pytest.mark.parametrize("seed", range(WALKS))
+def test_the_same_holds_where_sessions_are_lost_again_and_again(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = MessageKeys(monkeypatch)
+    walk = Walk(seed, forgetful=True)
+    walk.live()
+    walk.settle()
+    delivered(walk)
+    assert keys.used_once(walk.ada.left)
+    assert keys.used_once(walk.ben.left)

@@ -60,8 +60,8 @@ class World:
         self.people: list[Person] = []
         self.wires: list[Wire] = []
         self.cutter: Cutter | None = None
-        self.delay: Callable[[], float] = lambda: 0.3
-        """Of each dial and each cell."""
+        self.delay: Callable[[Wire, Person], float] = lambda wire, reader: 0.3
+        """Of each dial, and of each cell on its way to a reader."""
         self.notice: Callable[[], float] | None = lambda: 3.0
         """After how long both ends of a broken wire are told; None for never."""
         self._order = itertools.count()
@@ -117,6 +117,8 @@ class Wire:
         self.ends: dict[Person, int] = {dialler: number}
         self.dialler = dialler
         self.whole = True
+        self.cells: list[tuple[Person, bytes]] = []
+        """Everything that was written and carried."""
         self._carried: dict[Person, int] = {}
         self._silenced: set[Person] = set()
         self._last: dict[Person, float] = {}
@@ -135,6 +137,7 @@ class Wire:
                 self.world.later(self.world.notice(), self.cut)
             return
         self._carried[writer] = carried + 1
+        self.cells.append((writer, cell))
         reader = self.other(writer)
         if reader is not None:
             number = self.ends[reader]
@@ -149,7 +152,7 @@ class Wire:
             self._arrive(person, lambda person=person, number=number: person.wire_ended(number))  # type: ignore[misc]  # mypy cannot see defaults of a lambda
 
     def _arrive(self, reader: Person, action: Callable[[], None]) -> None:
-        at = max(self._last.get(reader, 0.0), self.world.now + self.world.delay())
+        at = max(self._last.get(reader, 0.0), self.world.now + self.world.delay(self, reader))
         self._last[reader] = at
         self.world.later(at - self.world.now, action)
 
@@ -164,6 +167,10 @@ class Metronome:
         self._cipher = SendingCipher(key)
         self._ready = (int(CellType.COVER), b"")
         self._beat_later()
+
+    def seal(self, plaintext: bytes) -> bytes:
+        """A cell of one's own making."""
+        return self._cipher.seal(plaintext)
 
     def _beat_later(self) -> None:
         self._person.world.later(self._person.tick, self._beat)
@@ -259,8 +266,24 @@ class Person:
         self.ask(events.TextWritten(id=message, text=text, lifetime=lifetime))
         return message
 
+    def stored(self, message: bytes) -> bool:
+        """Whether a message is in the vault: a process that ends keeps nothing else."""
+        return any(key.kind == "message" and key.key == message for key in self.vault)
+
     def burn(self, message: bytes, *, both: bool = True) -> None:
         self.ask(events.DeletionAsked(message=message, both=both, id=self.around.random(16)))
+
+    def speak(self, plaintext: bytes) -> None:
+        """Put any plaintext into the next cell, as only a changed program would."""
+        (number,) = self.known.links
+        self.wires[number].carry(self, self.metronomes[number].seal(plaintext))
+
+    def slip(self, body: bytes) -> None:
+        """Send an envelope with any body, as only a changed program would."""
+        session = self.talk._session
+        assert session is not None
+        envelope = session.encrypt(body, random=self.around.random, now=int(self.world.now))
+        self.speak(lay_out(CellType.ENVELOPE, envelope))
 
     def show(self, *messages: bytes) -> None:
         self.ask(events.MessagesShown(messages=messages))
@@ -363,7 +386,8 @@ class Person:
                 self._burn_fuse()
                 self.log.append(command)
                 self._perform(machine, command)
-            self._burn_fuse()
+            if commands:
+                self._burn_fuse()
         except Crash:
             self.restart()
 
@@ -435,7 +459,7 @@ class Person:
             if link in self.wires:
                 self.deliver(link, events.DialSucceeded(link=link))
 
-        self.world.later(self.world.delay(), arrive)
+        self.world.later(self.world.delay(wire, self), arrive)
 
     # --- crashes -----------------------------------------------------------------------------------
 
