@@ -17,6 +17,9 @@ def hkdf_sha512(*, salt: bytes, ikm: bytes, info: bytes, size: int) -> bytes:
         ikm: the input keying material, any length.
         info: the label; empty in Noise, whose HKDF is this one with empty ``info``.
         size: bytes wanted, at most 255 * 64.
+
+    Raises:
+        OverflowError: more was asked for, which only a mistake of ours can do.
     """
     key = digest(salt, ikm, "sha512")
     block = b""
