@@ -157,4 +157,7 @@ def unpack(data: bytes, kind: type[R]) -> R:
     Raises:
         msgspec.DecodeError: the bytes are not such a record.
     """
-    return msgspec.msgpack.decode(data, type=kind)
+    try:
+        return msgspec.msgpack.decode(data, type=kind)
+    except UnicodeDecodeError:
+        raise msgspec.DecodeError("a text that is not UTF-8") from None

@@ -1,0 +1,98 @@
+"""The greetings inside the handshake: each fills its cell, and is read strictly."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onionchat.crypto.handshake import PAYLOAD_SIZES
+from onionchat.errors import LocalProtocolError, RemoteProtocolError
+from onionchat.protocol import greeting
+from onionchat.protocol.constants import MAX_TICK_MS, MIN_TICK_MS
+from onionchat.protocol.greeting import InitiatorGreeting, Intent, ResponderGreeting
+
+KEYS = st.binary(min_size=32, max_size=32)
+TICKS = st.integers(MIN_TICK_MS, MAX_TICK_MS)
+OTHERS = st.lists(st.integers(0, 255), max_size=15).map(lambda more: (1, *more))
+RESPONDERS = st.builds(
+    ResponderGreeting, ratchet=KEYS, tick_ms=TICKS, reset=st.booleans(), versions=OTHERS, suites=OTHERS
+)
+INITIATORS = st.builds(
+    InitiatorGreeting, intent=st.sampled_from(Intent), tick_ms=TICKS, onion=KEYS, capabilities=OTHERS
+)
+
+
+@given(RESPONDERS)
+def test_a_responders_greeting_comes_back(made: ResponderGreeting) -> None:
+    payload = greeting.fill(made, 2)
+    assert len(payload) == PAYLOAD_SIZES[1]
+    assert greeting.read(payload, ResponderGreeting) == made
+
+
+@given(INITIATORS)
+def test_an_initiators_greeting_comes_back(made: InitiatorGreeting) -> None:
+    payload = greeting.fill(made, 3)
+    assert len(payload) == PAYLOAD_SIZES[2]
+    assert greeting.read(payload, InitiatorGreeting) == made
+
+
+@given(
+    st.one_of(st.binary(max_size=100), st.binary(max_size=90).map(lambda b: len(b).to_bytes(2, "big") + b))
+)
+def test_any_bytes_are_a_greeting_or_refused(payload: bytes) -> None:
+    with suppress(RemoteProtocolError):
+        greeting.read(payload, ResponderGreeting)
+    with suppress(RemoteProtocolError):
+        greeting.read(payload, InitiatorGreeting)
+
+
+def test_message_1_carries_nothing() -> None:
+    payload = greeting.fill(None, 1)
+    assert payload == bytes(PAYLOAD_SIZES[0])
+    assert greeting.is_empty(payload)
+    assert not greeting.is_empty(payload[:-1] + b"\x01")
+
+
+def test_what_does_not_fit_is_our_bug() -> None:
+    huge = ResponderGreeting(ratchet=bytes(32), tick_ms=2000, versions=(1,) * 900)
+    with pytest.raises(LocalProtocolError):
+        greeting.fill(huge, 2)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [b"r" * 32, 2000, False, [2], [1], []],
+        [b"r" * 32, 2000, False, [1], [2], []],
+        [b"r" * 32, 2000, False, [], [1], []],
+        [b"r" * 32, 2000, False, [1] * 17, [1], []],
+        [b"r" * 32, 2000, False, [1, 256], [1], []],
+        [b"r" * 31, 2000, False],
+        [b"r" * 32, MIN_TICK_MS - 1, False],
+        [b"r" * 32, MAX_TICK_MS + 1, False],
+        [b"r" * 32, 2000, 1],
+        [b"r" * 32, 2000, False, [1], [1], [], "more"],
+        [b"r" * 32],
+        "greeting",
+    ],
+)
+def test_a_greeting_that_is_not_exactly_right_is_refused(fields: object) -> None:
+    packed = msgspec.msgpack.encode(fields)
+    payload = (len(packed).to_bytes(2, "big") + packed).ljust(PAYLOAD_SIZES[1], b"\0")
+    with pytest.raises(RemoteProtocolError):
+        greeting.read(payload, ResponderGreeting)
+
+
+def test_an_intent_that_nobody_knows_and_padding_that_is_not_zero_are_refused() -> None:
+    packed = msgspec.msgpack.encode([3, 2000])
+    with pytest.raises(RemoteProtocolError):
+        greeting.read((len(packed).to_bytes(2, "big") + packed).ljust(1888, b"\0"), InitiatorGreeting)
+    good = greeting.fill(InitiatorGreeting(intent=Intent.RESUME, tick_ms=2000), 3)
+    with pytest.raises(RemoteProtocolError):
+        greeting.read(good[:-1] + b"\x01", InitiatorGreeting)
+    with pytest.raises(RemoteProtocolError):
+        greeting.read(b"\xff\xff" + good[2:], InitiatorGreeting)
