@@ -7,7 +7,6 @@ taxonomy with what to do; nothing but `Status` and `Unlock` works while the vaul
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,6 +24,7 @@ from ..protocol.record import IdentityRecord, InviteRecord, pack
 from ..store import create_vault, open_vault, vault_exists
 from . import report
 from .engine import Engine
+from .process import give_back_memory
 
 T = TypeVar("T")
 HANDLE = 8
@@ -33,9 +33,8 @@ HANDLE = 8
 class Answers:
     """Answers requests on behalf of an engine."""
 
-    def __init__(self, engine: Engine, stop: Callable[[], None]) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._stop = stop
         self.starved_ms = 0.0
 
     def answer(self, request: requests.AnyRequest) -> replies.AnyResult:
@@ -52,7 +51,7 @@ class Answers:
             case requests.Watch():
                 return replies.Done()
             case requests.Stop():
-                self._stop()
+                self._engine.stop()
                 return replies.Done()
         if self._engine.book is None:
             raise ControlError(
@@ -92,6 +91,7 @@ class Answers:
             engine.open(create_vault(folder, passphrase, random=os.urandom))
         else:
             engine.open(open_vault(folder, passphrase, random=os.urandom))
+        give_back_memory()
         return replies.Done()
 
     def _status(self) -> replies.StatusReport:
@@ -220,13 +220,7 @@ class Answers:
     ) -> replies.AnyResult:
         match request:
             case requests.Messages(limit=limit):
-                timeline = contact.talk.timeline
-                return replies.Conversation(
-                    messages=[
-                        report.message(contact.record.id, record, sent=record.id in timeline.sent)
-                        for record in list(timeline)[-limit:]
-                    ]
-                )
+                return report.conversation(contact, limit, self._engine.clock.now())
             case requests.Send():
                 return self._send(contact, request)
             case requests.Delete():

@@ -6,10 +6,13 @@ goes through a `Persist`. A contact whose change could not be stored is read aga
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
+
 import msgspec
 
 from ..crypto.ratchet import Ratchet
-from ..errors import CryptoError, RemoteProtocolError, VaultCorrupt
+from ..errors import CryptoError, DiskFull, RemoteProtocolError, StoreError, VaultCorrupt
 from ..protocol.commands import Key, Persist
 from ..protocol.contact import Contact, Surroundings
 from ..protocol.delivery import Inbox, Outbox
@@ -33,11 +36,15 @@ IN_A_CONTACT = ("message", "outgoing", "seen", "session")
 
 
 class Book:
-    """Identities, open invites and contacts of an open vault."""
+    """Identities, open invites and contacts of an open vault.
 
-    def __init__(self, vault: Vault, around: Surroundings) -> None:
+    ``failed`` is told when the vault can store nothing more until it is opened again.
+    """
+
+    def __init__(self, vault: Vault, around: Surroundings, failed: Callable[[StoreError], None]) -> None:
         self._vault = vault
         self._around = around
+        self._failed = failed
         self.identities = {r.id: r for r in self._all("identity", IdentityRecord)}
         self.contacts = {r.id: self._contact(r) for r in self._all("contact", ContactRecord)}
         records = self._all("invite", InviteRecord)
@@ -51,19 +58,39 @@ class Book:
         Raises:
             StoreError: nothing of it was stored.
         """
-        self._vault.commit(
-            puts=[Record(name=_name(key), value=value) for key, value in command.puts],
-            drops=[_name(key) for key in command.drops],
-        )
+        with self._usable():
+            self._vault.commit(
+                puts=[Record(name=_name(key), value=value) for key, value in command.puts],
+                drops=[_name(key) for key in command.drops],
+            )
 
     def reload(self, contact: bytes) -> Contact | None:
-        """The contact as the vault has it."""
+        """The contact as the vault has it.
+
+        Raises:
+            StoreError: the vault does not say.
+        """
+        with self._usable():
+            return self._reload(contact)
+
+    def _reload(self, contact: bytes) -> Contact | None:
         value = self._vault.get(Name(kind="contact", scope=b"", key=contact))
         if value is None:
             self.contacts.pop(contact, None)
             return None
         self.contacts[contact] = self._contact(self._read(value, ContactRecord))
         return self.contacts[contact]
+
+    @contextlib.contextmanager
+    def _usable(self) -> Iterator[None]:
+        """Say so when the vault is of no more use; a full disk is something else."""
+        try:
+            yield
+        except DiskFull:
+            raise
+        except StoreError as error:
+            self._failed(error)
+            raise
 
     def burn(self, contact: Contact) -> None:
         """Erase a contact with everything in it."""

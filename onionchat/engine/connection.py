@@ -96,7 +96,7 @@ class Connections:
                 connection = await trio.to_thread.run_sync(
                     connect, limiter=self._dials, abandon_on_cancel=True
                 )
-            except TransportError:  # nobody there, or tor gone: the contact dials again in its time
+            except (TransportError, OSError):  # nobody there, tor gone, no descriptor: dialled again in time
                 return False
         if connection is None:
             return False

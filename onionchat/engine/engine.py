@@ -7,9 +7,9 @@ decide, this file only does.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
-import math
 import os
 import socket
 from collections.abc import Callable
@@ -35,26 +35,34 @@ from .book import Book
 from .clock import Clock
 from .connection import Connections, Connector, Deliver
 from .launch import Launch
-from .listener import Listener
 from .plan import Plan
 from .sender import Sender
 from .service import Services
+from .timekeeper import Timekeeper
 from .torkeeper import TorKeeper
 
 DIAL_SECONDS = 90.0
+INVITES_SECONDS = 30.0
+STORE_RETRY_SECONDS = 10.0
+"""Before a contact is dialled again, or its deadlines are seen to, when something could not be stored."""
 Machine = Contact | Invitation
 
 
 class Engine:
-    """Everything that runs while the engine does. ``tell`` gets every notice."""
+    """Everything that runs while the engine does.
+
+    ``tell`` gets every notice; ``stop`` has the engine end in order.
+    """
 
     def __init__(
         self,
+        *,
         plan: Plan,
         launch: Launch,
         nursery: trio.Nursery,
         tell: Callable[[notices.AnyNotice], None],
-        control_password: str | None = None,
+        stop: Callable[[], None],
+        control_password: str | None,
     ) -> None:
         self.plan = plan
         self.clock = Clock()
@@ -62,6 +70,9 @@ class Engine:
             random=os.urandom, numbers=itertools.count(1), tick_ms=round(plan.tick * 1000)
         )
         self.tell = tell
+        self.stop = stop
+        self.failure: StoreError | None = None
+        """Why the vault is of no more use; the engine then ends."""
         self.vault: Vault | None = None
         self.book: Book | None = None
         self.sender = Sender(launch, self._slot_freed, self._sending_ended)
@@ -77,23 +88,32 @@ class Engine:
             control_password=control_password,
         )
         self._owners: dict[int, Machine] = {}
-        self._deadlines: dict[Machine, float] = {}
-        self._rescheduled = trio.Event()
+        self.time = Timekeeper[Machine](self.clock.now, self._deadline_passed)
         self._socks_salt = os.urandom(32)
         self._reachable_invites: set[bytes] = set()
 
     # --- opening and closing ---------------------------------------------------------------------
 
     def open(self, vault: Vault) -> None:
-        """The vault is unlocked: bring everything in it to life."""
-        self.vault = vault
-        self.book = Book(vault, self.around)
-        for contact in list(self.book.contacts.values()):
-            self.apply(contact, events.DeadlinePassed())  # nothing expired is ever handed out
+        """The vault is unlocked: bring everything in it to life.
+
+        Raises:
+            StoreError: it cannot be read; it is closed again.
+        """
+        try:
+            book = Book(vault, self.around, self._vault_failed)
+        except StoreError:
+            vault.close()
+            raise
+        self.vault, self.book = vault, book
+        self._end_invitations()
+        for contact in list(book.contacts.values()):
+            self._attempt(contact, events.DeadlinePassed())  # nothing expired is ever handed out
+        for contact in book.contacts.values():
             self.serve_contact(contact)
-        for invitation in self.book.invitations.values():
+        for invitation in book.invitations.values():
             self.serve_invite(invitation.record)
-        for record in self.book.used_invites.values():
+        for record in book.used_invites.values():
             self.serve_invite(record)
         self.tell(notices.VaultChanged(vault="open"))
         if self.tor.state.ready:
@@ -117,12 +137,12 @@ class Engine:
         """Let a contact dial, now or as soon as tor is ready."""
         if self.tor.socks is not None:
             contact.start(self.clock.now())
-        self._schedule(contact)
+        self.time.expect(contact, contact.next_deadline)
 
     def forget(self, contact: Contact) -> None:
         """A contact was burned: its links and addresses go."""
         self._end_links(contact)
-        self._deadlines.pop(contact, None)
+        self.time.expect(contact, None)
         self.services.remove(contact.onion.public)
         self.services.remove(contact.record.invite_onion)
 
@@ -130,7 +150,7 @@ class Engine:
         """An invite was revoked, or its time has passed."""
         self.services.remove(invitation.onion.public)
         self._end_links(invitation)
-        self._deadlines.pop(invitation, None)
+        self.time.expect(invitation, None)
 
     # --- events and commands ---------------------------------------------------------------------
 
@@ -143,10 +163,23 @@ class Engine:
         performed = machine.handle(event, self.clock.now())
         try:
             self._perform(machine, performed)
-        except StoreError:
+        except StoreError as error:
             self._restore(machine)
+            self._troubled(error)
             raise
-        self._schedule(machine)
+        self.time.expect(machine, machine.next_deadline)
+
+    def _attempt(self, machine: Machine, event: events.Event) -> None:
+        """Apply where nobody waits for an answer: who watches is told of what could not be stored."""
+        with contextlib.suppress(StoreError):
+            self.apply(machine, event)
+
+    def _troubled(self, error: StoreError) -> None:
+        self.tell(notices.StoreTroubled(problem=error.message, hint=error.hint))
+
+    def _vault_failed(self, error: StoreError) -> None:
+        self.failure = self.failure or error
+        self.stop()
 
     def _deliver(self, link: int, event: events.Event) -> None:
         machine = self._owners.get(link)
@@ -154,10 +187,7 @@ class Engine:
             return
         if isinstance(event, events.LinkEnded):
             del self._owners[link]
-        try:
-            self.apply(machine, event)
-        except StoreError as error:
-            self.tell(notices.StoreTroubled(problem=error.message, hint=error.hint))
+        self._attempt(machine, event)
 
     def _perform(self, machine: Machine, performed: tuple[do.Command, ...]) -> None:
         for command in performed:
@@ -202,17 +232,19 @@ class Engine:
     def _restore(self, machine: Machine) -> None:
         """Back to what the vault has: links end, and everything is resent on the next."""
         self._end_links(machine)
-        self._deadlines.pop(machine, None)
+        self.time.expect(machine, None)
         if isinstance(machine, Invitation):
             fresh = Invitation(machine.record, self.around)
             fresh.record.contact = b""
             self.opened().invitations[machine.record.id] = fresh
             return
-        contact = self.opened().reload(machine.record.id)
-        if contact is not None:
-            self.tell(notices.ContactChanged(contact=report.contact(contact)))
-            contact.retry(self.clock.now())
-            self._schedule(contact)
+        with contextlib.suppress(StoreError):  # then the engine ends
+            contact = self.opened().reload(machine.record.id)
+            if contact is not None:
+                later = self.clock.now() + STORE_RETRY_SECONDS
+                contact.retry(later)
+                self.time.expect(contact, later)
+                self.tell(notices.ContactChanged(contact=report.contact(contact)))
 
     def _end_links(self, machine: Machine) -> None:
         for link in [link for link, owner in self._owners.items() if owner is machine]:
@@ -229,9 +261,9 @@ class Engine:
         book.used_invites[invitation.record.id] = invitation.record
         book.contacts[contact.record.id] = contact
         self._owners.update(dict.fromkeys(contact.links, contact))
-        self._deadlines.pop(invitation, None)
+        self.time.expect(invitation, None)
         self.serve_contact(contact)
-        self._schedule(contact)
+        self.time.expect(contact, contact.next_deadline)
         self.tell(notices.InviteChanged(invite=invite, state="used"))
 
     def _retire(self, invite: bytes) -> None:
@@ -245,7 +277,7 @@ class Engine:
         path = None
         if self.plan.tor == "managed":
             path = run_folder(Path(self.plan.vault)) / f"{key.public[:6].hex()}.s"
-        self.services.add(key, Listener(path), accepted)
+        self.services.add(key, path, accepted)
 
     def _accepted_at_pair(self, contact: bytes, connection: socket.socket) -> None:
         self._accepted(self.opened().contacts.get(contact), connection)
@@ -294,39 +326,23 @@ class Engine:
 
     # --- time ------------------------------------------------------------------------------------
 
-    def _schedule(self, machine: Machine) -> None:
-        deadline = machine.next_deadline
-        if deadline is None:
-            self._deadlines.pop(machine, None)
-        elif deadline != self._deadlines.get(machine):
-            self._deadlines[machine] = deadline
-            self._rescheduled.set()
-
-    async def keep_time(self) -> None:
-        """Tell each machine when its deadline has passed."""
-        while True:
-            self._rescheduled = trio.Event()
-            wait = min(self._deadlines.values(), default=math.inf) - self.clock.now()
-            with trio.move_on_after(max(0.0, wait)):
-                await self._rescheduled.wait()
-            now = self.clock.now()
-            for machine in [m for m, deadline in self._deadlines.items() if deadline <= now]:
-                self._deadlines.pop(machine, None)
-                try:
-                    self.apply(machine, events.DeadlinePassed())
-                except StoreError as error:
-                    self.tell(notices.StoreTroubled(problem=error.message, hint=error.hint))
-            await trio.lowlevel.checkpoint()
+    def _deadline_passed(self, machine: Machine) -> None:
+        self._attempt(machine, events.DeadlinePassed())
 
     async def keep_invites(self) -> None:
         """End invites whose time has passed."""
         while True:
-            await trio.sleep(30)
-            if self.book is not None:
-                now = self.clock.now()
-                for invitation in list(self.book.invitations.values()):
-                    if invitation.expires is not None and invitation.expires <= now:
-                        self.end_invitation(invitation)
+            await trio.sleep(INVITES_SECONDS)
+            self._end_invitations()
+
+    def _end_invitations(self) -> None:
+        now = self.clock.now()
+        for invitation in list(self.book.invitations.values()) if self.book is not None else ():
+            if invitation.invite.expired(now):
+                try:
+                    self.end_invitation(invitation)
+                except StoreError as error:
+                    self._troubled(error)
 
     def end_invitation(self, invitation: Invitation) -> None:
         """Take an open invite back."""

@@ -8,28 +8,33 @@ anything else is a bug and ends the engine loudly.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import shutil
 import signal
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import trio
 
 from ..control import control_socket, notices, run_folder
-from ..errors import ConfigError, ConnectionLost, OnionchatError
+from ..errors import ConfigError, ConnectionLost, CryptoError, OnionchatError, StoreError, TransportError
 from ..store import MemoryVault, VaultLock, vault_exists
 from .answer import Answers
 from .engine import Engine
 from .launch import Launch
 from .plan import Plan
-from .process import give_back_memory, harden, step_back
+from .process import harden, step_back
 from .server import ControlServer
 
 STARVED_SECONDS = 0.25
 MAX_SECRET = 4096
 GRACE_SECONDS = 1.0
 """Beyond one tick, for the close cells to leave."""
+MAX_GRACE_SECONDS = 3.0
+"""The launcher kills an engine that takes too long, and ending tor takes its time, too."""
 
 
 def main(argv: list[str]) -> int:
@@ -57,73 +62,102 @@ def main(argv: list[str]) -> int:
 
 async def _run(plan: Plan, channel: int, passphrase: str | None, password: str | None) -> None:
     folder = Path(plan.vault)
+    if plan.tor == "managed" and any(letter.isspace() for letter in plan.vault):
+        raise ConfigError(
+            f"the path of the vault has a space in it: {plan.vault}",
+            hint="tor takes none there; choose a folder without: --vault",
+        )
     lock = VaultLock.acquire(folder)
     try:
-        place = run_folder(folder)
-        place.mkdir(mode=0o700, exist_ok=True)
-        place.chmod(0o700)
-        for left in place.iterdir():  # of an engine that was killed: we hold the lock, so nobody uses it
-            left.unlink()
-        with socket.socket(fileno=channel) as launcher:
-            await _serve(plan, launcher, passphrase, password)
-        for left in place.iterdir():
-            left.unlink()
-        place.rmdir()
+        with _place(run_folder(folder)), socket.socket(fileno=channel) as launcher:
+            async with trio.open_nursery() as hearing:
+                # to the very end: services that are being ended wait for the launcher's word that tor is gone
+                launch = Launch(launcher)
+                hearing.start_soon(launch.serve)
+                await _serve(plan, launch, passphrase, password)
+                hearing.cancel_scope.cancel()
     finally:
         lock.release()
 
 
-async def _serve(plan: Plan, launcher: socket.socket, passphrase: str | None, password: str | None) -> None:
-    async with trio.open_nursery() as hearing:
-        # heard to the very end: services that are being ended wait for the launcher's word that tor is gone
-        launch = Launch(launcher)
-        hearing.start_soon(launch.serve)
-        await _serve_launched(plan, launch, passphrase, password)
-        hearing.cancel_scope.cancel()
+@contextlib.contextmanager
+def _place(place: Path) -> Iterator[None]:
+    """The folder of this run. What is in it was left by an engine that was killed: we hold the lock."""
+    shutil.rmtree(place, ignore_errors=True)
+    try:
+        place.mkdir(mode=0o700)
+    except OSError as error:
+        raise ConfigError(
+            f"the folder {place} cannot be made: {error.strerror}",
+            hint="make room for it, or see who owns it",
+        ) from error
+    try:
+        yield
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
-async def _serve_launched(plan: Plan, launch: Launch, passphrase: str | None, password: str | None) -> None:
-    async with trio.open_nursery() as nursery:
-        stop = trio.Event()
-        server: ControlServer
+async def _serve(plan: Plan, launch: Launch, passphrase: str | None, password: str | None) -> None:
+    engine: Engine | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            stop = trio.Event()
+            server: ControlServer
 
-        def tell(notice: notices.AnyNotice) -> None:
-            server.tell(notice)
+            def tell(notice: notices.AnyNotice) -> None:
+                server.tell(notice)
 
-        engine = Engine(plan, launch, nursery, tell, password)
-        answers = Answers(engine, stop.set)
-        server = ControlServer(control_socket(Path(plan.vault)), answers.answer)
-        try:
-            await nursery.start(engine.sender.serve)
-            step_back()
-            if plan.amnesic:
-                engine.open(MemoryVault())
-            elif passphrase is not None:
-                _unlock(plan, answers, passphrase)
-            give_back_memory()
-            nursery.start_soon(engine.tor.serve)
-            nursery.start_soon(engine.keep_time)
-            nursery.start_soon(engine.keep_invites)
-            nursery.start_soon(_watch_starvation, engine, answers)
-            nursery.start_soon(_watch_signals, stop)
-            await nursery.start(server.serve)
-            await stop.wait()
-            tell(notices.Stopping())
-            with trio.move_on_after(plan.tick + GRACE_SECONDS):
-                await engine.sender.finish_all()
-            await server.drain()
-        finally:
-            server.close()
-            if engine.vault is not None:
-                engine.vault.close()
-        nursery.cancel_scope.cancel()
+            engine = Engine(
+                plan=plan,
+                launch=launch,
+                nursery=nursery,
+                tell=tell,
+                stop=stop.set,
+                control_password=password,
+            )
+            answers = Answers(engine)
+            server = ControlServer(control_socket(Path(plan.vault)), answers.answer)
+            try:
+                await _live(engine, answers, nursery, passphrase)
+                await nursery.start(server.serve)
+                await stop.wait()
+                tell(notices.Stopping())
+                with trio.move_on_after(min(plan.tick + GRACE_SECONDS, MAX_GRACE_SECONDS)):
+                    await engine.sender.finish_all()
+                await server.drain()
+            finally:
+                server.close()
+            nursery.cancel_scope.cancel()
+    finally:  # last of all: a task that was about to run may still have something to store
+        if engine is not None and engine.vault is not None:
+            engine.vault.close()
+    if engine.failure is not None:
+        raise engine.failure
+
+
+async def _live(engine: Engine, answers: Answers, nursery: trio.Nursery, passphrase: str | None) -> None:
+    """Start everything but the control socket."""
+    await nursery.start(engine.sender.serve)
+    step_back()
+    if engine.plan.amnesic:
+        engine.open(MemoryVault())
+    elif passphrase is not None:
+        _unlock(engine.plan, answers, passphrase)
+    nursery.start_soon(engine.tor.serve)
+    nursery.start_soon(engine.time.serve)
+    nursery.start_soon(engine.keep_invites)
+    nursery.start_soon(_watch_starvation, engine, answers)
+    nursery.start_soon(_watch_signals, engine)
 
 
 def _unlock(plan: Plan, answers: Answers, passphrase: str) -> None:
     exists = vault_exists(Path(plan.vault))
     if not exists and not plan.create:
         raise ConfigError(f"there is no vault in {plan.vault}", hint="make it with --create")
-    answers.unlock(passphrase, create=not exists)
+    try:
+        answers.unlock(passphrase, create=not exists)
+    except CryptoError as error:
+        raise ConfigError(error.message, hint=error.hint) from error
 
 
 def _secret(descriptor: int | None) -> str | None:
@@ -131,17 +165,22 @@ def _secret(descriptor: int | None) -> str | None:
         return None
     with open(descriptor, "rb") as source:  # noqa: PTH123 - a descriptor has no path
         secret = source.read(MAX_SECRET + 1)
-    text = secret.decode("utf-8", "strict") if len(secret) <= MAX_SECRET else ""
+    try:
+        text = secret.decode() if len(secret) <= MAX_SECRET else ""
+    except UnicodeDecodeError:
+        text = ""
     text = text.removesuffix("\n").removesuffix("\r")
     if not text:
-        raise ConfigError("no usable passphrase came by the descriptor", hint="it must be one line of text")
+        raise ConfigError(
+            "no usable passphrase came by the descriptor", hint="it must be one line of text in UTF-8"
+        )
     return text
 
 
-async def _watch_signals(stop: trio.Event) -> None:
+async def _watch_signals(engine: Engine) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
         async for _ in received:
-            stop.set()
+            engine.stop()
 
 
 async def _watch_starvation(engine: Engine, answers: Answers) -> None:
@@ -160,6 +199,6 @@ def _expected(error: BaseException) -> OnionchatError:
     inner = error
     while isinstance(inner, BaseExceptionGroup):
         inner = next((e for e in inner.exceptions if not isinstance(e, OnionchatError)), inner.exceptions[0])
-    if not isinstance(inner, OnionchatError):
+    if not isinstance(inner, ConfigError | StoreError | TransportError):
         raise error
     return inner

@@ -14,9 +14,14 @@ PR_SET_DUMPABLE = 4
 
 
 def harden() -> None:
-    """No core dumps, memory closed to other processes of the user, files for the owner alone."""
+    """No core dumps, memory closed to other processes of the user, files for the owner alone.
+
+    And as many descriptors as there may be, so that strangers cannot use them up.
+    """
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 

@@ -7,10 +7,14 @@ secret does, but an invite's code, which is made to be handed over.
 from __future__ import annotations
 
 from ..control import replies
+from ..control.limits import MAX_LINE
 from ..control.text import plain
 from ..protocol.contact import Contact
 from ..protocol.invitation import Invitation
 from ..protocol.record import IdentityRecord, MessageRecord
+
+ASIDE = 512
+"""Bytes that a message takes beside its text, and the reply beside its messages."""
 
 
 def identity(record: IdentityRecord, contacts: int) -> replies.Identity:
@@ -46,6 +50,20 @@ def contact(machine: Contact) -> replies.Contact:
         unread=timeline.unread,
         last_message=timeline.newest,
     )
+
+
+def conversation(machine: Contact, limit: int, now: float) -> replies.Conversation:
+    """The newest ``limit`` messages that are alive, fewer where they would not fit one line."""
+    timeline, room = machine.talk.timeline, MAX_LINE
+    found: list[replies.Message] = []
+    for record in reversed(list(timeline)):
+        made = message(machine.record.id, record, sent=record.id in timeline.sent)
+        room -= ASIDE + 2 * len(made.text.encode())  # the longest that JSON makes of a character: «\\n»
+        if len(found) == limit or room < ASIDE:
+            break
+        if record.deadline > now:
+            found.append(made)
+    return replies.Conversation(messages=found[::-1])
 
 
 def message(contact_id: bytes, record: MessageRecord, *, sent: bool) -> replies.Message:

@@ -100,7 +100,7 @@ class Sender:
     def drop(self, link: int) -> None:
         """Send nothing more on a link."""
         if link in self._links:
-            del self._links[link]
+            self._release(link)
             self._send(Drop(link=link))
 
     async def finish_all(self) -> None:
@@ -123,10 +123,13 @@ class Sender:
 
     def _forget(self, link: int) -> None:
         if link in self._links:
-            del self._links[link]
+            self._release(link)
             self._on_ended(link)
-            if not self._links:
-                self._idle.set()
+
+    def _release(self, link: int) -> None:
+        del self._links[link]
+        if not self._links:
+            self._idle.set()
 
     def _lose(self) -> None:
         channel, self._channel = self._channel, None

@@ -18,13 +18,12 @@ import trio
 from ..control import decode_request, encode, notices, replies, request_id, requests
 from ..control.failure import failure_of
 from ..control.limits import MAX_REQUEST_LINE
-from ..errors import ConfigError, OnionchatError
+from ..errors import ConfigError, ControlError, OnionchatError
+from .outbox import Outbox
 
 Answer = Callable[[requests.AnyRequest], replies.AnyResult]
 
 MAX_CLIENTS = 32
-QUEUE = 2000
-"""Lines that may wait for one client; more, and it is disconnected."""
 CHUNK = 16384
 DRAIN_SECONDS = 1.0
 
@@ -35,120 +34,120 @@ class ControlServer:
     def __init__(self, path: Path, answer: Answer) -> None:
         self._answer = answer
         self._path = path
-        self._watchers: set[trio.MemorySendChannel[bytes]] = set()
-        self._outboxes: set[trio.MemorySendChannel[bytes]] = set()
+        self._watchers: set[Outbox] = set()
+        self._clients: set[Outbox] = set()
         self._client_left = trio.Event()
         self._socket = socket.socket(socket.AF_UNIX)
-        path.unlink(missing_ok=True)  # we hold the vault's lock: nobody else listens there
         try:
+            path.unlink(missing_ok=True)  # we hold the vault's lock: nobody else listens there
             self._socket.bind(bytes(path))
+            path.chmod(0o600)
         except OSError as error:
-            raise ConfigError(f"the control socket cannot be made: {error.strerror}") from error
-        path.chmod(0o600)
+            self._socket.close()
+            raise ConfigError(
+                f"the control socket cannot be made: {error.strerror}", hint=f"look at {path.parent}"
+            ) from error
         self._socket.listen(16)
         self._socket.setblocking(False)
 
     def tell(self, notice: notices.AnyNotice) -> None:
         """Send a notice to everyone who watches."""
-        line = encode(notice)
-        for watcher in list(self._watchers):
-            self._put(watcher, line)
+        if self._watchers:
+            line = encode(notice)
+            for watcher in self._watchers:
+                watcher.put(line)
 
     def close(self) -> None:
         """Take no more clients; those that are there end with the nursery."""
+        trio.lowlevel.notify_closing(self._socket)
         self._socket.close()
         self._path.unlink(missing_ok=True)
 
     async def drain(self) -> None:
         """Let every client read what waits for it, and hang up."""
-        for outbox in list(self._outboxes):
-            outbox.close()
+        for client in self._clients:
+            client.finish()
         with trio.move_on_after(DRAIN_SECONDS):
-            while self._outboxes:
+            while self._clients:
                 await self._client_left.wait()
 
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Accept clients."""
+        """Accept clients until closed."""
         async with trio.open_nursery() as nursery:
             task_status.started()
-            while True:
-                await trio.lowlevel.wait_readable(self._socket)
+            while self._socket.fileno() >= 0:
                 try:
+                    await trio.lowlevel.wait_readable(self._socket)
                     connection, _ = self._socket.accept()
-                except OSError:
+                except (OSError, trio.ClosedResourceError):  # none there any more, or no descriptors left
                     await trio.sleep(0.05)
                     continue
-                if len(self._outboxes) >= MAX_CLIENTS or not _is_ours(connection):
+                if not _is_ours(connection):
                     connection.close()
                     continue
+                if len(self._clients) >= MAX_CLIENTS:
+                    _refuse(connection)
+                    continue
+                client = Outbox()
+                self._clients.add(client)
                 connection.setblocking(False)
                 stream = trio.SocketStream(trio.socket.from_stdlib_socket(connection))
-                nursery.start_soon(self._client, stream)
+                nursery.start_soon(self._serve_client, stream, client)
 
-    async def _client(self, stream: trio.SocketStream) -> None:
-        outbox, lines = trio.open_memory_channel[bytes](QUEUE)
-        self._outboxes.add(outbox)
+    async def _serve_client(self, stream: trio.SocketStream, client: Outbox) -> None:
         try:
-            async with stream, trio.open_nursery() as nursery:
-                nursery.start_soon(self._write, stream, lines, nursery.cancel_scope)
-                with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-                    await self._read(stream, outbox)
-                outbox.close()  # what is queued still goes out
+            with client.scope:
+                async with stream, trio.open_nursery() as nursery:
+                    nursery.start_soon(self._read, stream, client)
+                    await client.write_to(stream)
+                    nursery.cancel_scope.cancel()
         finally:
-            self._outboxes.discard(outbox)
+            self._clients.discard(client)
+            self._watchers.discard(client)
             self._client_left.set()
             self._client_left = trio.Event()
-            self._watchers.discard(outbox)
 
-    async def _write(
-        self,
-        stream: trio.SocketStream,
-        lines: trio.MemoryReceiveChannel[bytes],
-        scope: trio.CancelScope,
-    ) -> None:
-        with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            async for line in lines:
-                await stream.send_all(line)
-        scope.cancel()
-
-    async def _read(self, stream: trio.SocketStream, outbox: trio.MemorySendChannel[bytes]) -> None:
+    async def _read(self, stream: trio.SocketStream, client: Outbox) -> None:
         buffer = bytearray()
-        while chunk := await stream.receive_some(CHUNK):
-            start = len(buffer)
-            buffer += chunk
-            while (end := buffer.find(b"\n", start)) >= 0:
-                line = bytes(buffer[:end])
-                del buffer[: end + 1]
-                start = 0
-                if line.strip():
-                    self._reply(line, outbox)
+        with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            while len(buffer) <= MAX_REQUEST_LINE and (chunk := await stream.receive_some(CHUNK)):
+                *ends, rest = chunk.split(b"\n")
+                for end in ends:
+                    self._line(bytes(buffer + end), client)
+                    buffer.clear()
+                buffer += rest
             if len(buffer) > MAX_REQUEST_LINE:
-                self._reply(bytes(buffer[: MAX_REQUEST_LINE + 1]), outbox)
-                return
+                self._line(bytes(buffer), client)
+        client.finish()
 
-    def _reply(self, line: bytes, outbox: trio.MemorySendChannel[bytes]) -> None:
+    def _line(self, line: bytes, client: Outbox) -> None:
+        if not line.strip():
+            return
         identifier = None
         try:
             request = decode_request(line)
             identifier = request.id
             if isinstance(request, requests.Watch):
-                self._watchers.add(outbox)
+                self._watchers.add(client)
             reply = replies.Reply(id=identifier, result=self._answer(request))
         except OnionchatError as error:
             if identifier is None:
                 identifier = request_id(line)
             reply = replies.Reply(id=identifier, error=failure_of(error))
-        self._put(outbox, encode(reply))
-
-    def _put(self, outbox: trio.MemorySendChannel[bytes], line: bytes) -> None:
-        try:
-            outbox.send_nowait(line)
-        except (trio.WouldBlock, trio.BrokenResourceError, trio.ClosedResourceError):
-            self._watchers.discard(outbox)
-            outbox.close()
+        client.put(encode(reply))
 
 
 def _is_ours(connection: socket.socket) -> bool:
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
     _, uid, _ = struct.unpack("3i", credentials)
     return uid in (os.getuid(), 0)
+
+
+def _refuse(connection: socket.socket) -> None:
+    error = ControlError(
+        "too-many-clients",
+        f"the engine serves {MAX_CLIENTS} clients already",
+        hint="end one of them: a chat, a watch, a script",
+    )
+    with connection, contextlib.suppress(OSError):
+        connection.send(encode(replies.Reply(id=None, error=failure_of(error))), socket.MSG_DONTWAIT)

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import trio
@@ -38,7 +39,9 @@ class Service:
     """One onion service of ours."""
 
     key: OnionKey
-    listener: Listener
+    path: Path | None
+    """Of the Unix socket to which tor hands its connections; a port of loopback where there is none."""
+    accepted: Callable[[socket.socket], None]
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     reachable_since: float | None = None
 
@@ -53,18 +56,18 @@ class Services:
         self._services: dict[bytes, Service] = {}
         self._pace = trio.CapacityLimiter(4)
         self._threads = trio.CapacityLimiter(16)
+        self._removals = trio.CapacityLimiter(4)
         self._tor: tuple[TorController, tuple[str, int]] | None = None
         self._tor_changed = trio.Event()
 
     def __len__(self) -> int:
         return len(self._services)
 
-    def add(self, key: OnionKey, listener: Listener, accepted: Callable[[socket.socket], None]) -> None:
+    def add(self, key: OnionKey, path: Path | None, accepted: Callable[[socket.socket], None]) -> None:
         """Run a service from now until `remove`."""
-        service = Service(key=key, listener=listener)
+        service = Service(key=key, path=path, accepted=accepted)
         self._services[key.public] = service
-        self._nursery.start_soon(listener.serve, accepted)
-        self._nursery.start_soon(self._keep, service)
+        self._nursery.start_soon(self._serve, service)
         self._changed()
 
     def remove(self, public: bytes) -> None:
@@ -72,7 +75,6 @@ class Services:
         service = self._services.pop(public, None)
         if service is not None:
             service.scope.cancel()
-            service.listener.close()
             self._changed()
 
     def tor_ready(self, controller: TorController, socks: tuple[str, int]) -> None:
@@ -107,49 +109,60 @@ class Services:
         self._tor_changed = trio.Event()
         self._changed()
 
-    async def _keep(self, service: Service) -> None:
+    async def _serve(self, service: Service) -> None:
         with service.scope:
-            while True:
-                tor, changed = self._tor, self._tor_changed
-                if tor is not None:
-                    async with trio.open_nursery() as nursery:
-                        nursery.start_soon(self._publish, service, *tor)
-                        await changed.wait()
-                        nursery.cancel_scope.cancel()
-                else:
-                    await changed.wait()
+            listener = await _listen(service.path)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(listener.serve, service.accepted)
+                await self._keep(service, listener.target)
+        # removed; where the engine ends, this is not reached: the services end with tor's connection
+        if self._tor is not None:
+            controller, _ = self._tor
+            with contextlib.suppress(TransportError):  # then it went with its tor
+                await trio.to_thread.run_sync(
+                    controller.remove_onion,
+                    service.key.address,
+                    limiter=self._removals,
+                    abandon_on_cancel=True,
+                )
 
-    async def _publish(self, service: Service, controller: TorController, socks: tuple[str, int]) -> None:
+    async def _keep(self, service: Service, target: str) -> None:
+        while True:
+            tor, changed = self._tor, self._tor_changed
+            if tor is not None:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._publish, service, target, *tor)
+                    await changed.wait()
+                    nursery.cancel_scope.cancel()
+            else:
+                await changed.wait()
+
+    async def _publish(
+        self, service: Service, target: str, controller: TorController, socks: tuple[str, int]
+    ) -> None:
         address = service.key.address
         retry = RETRY_SECONDS
         added = False
-        try:
-            while True:
-                try:
-                    if not added:
-                        async with self._pace:
-                            await self._run(
-                                partial(
-                                    controller.add_onion,
-                                    service.key.expanded(),
-                                    target=service.listener.target,
-                                    virtual_port=VIRTUAL_PORT,
-                                )
-                            )
-                            added = True
-                            await self._run(partial(controller.wait_published, address, PUBLISH_SECONDS))
-                    proven = await self._prove(address, controller, socks)
-                except TransportError:
-                    proven = False  # a tor that is gone is noticed elsewhere
-                self._note(service, proven=proven)
-                await trio.sleep(RECHECK_SECONDS if proven else retry)
-                retry = RETRY_SECONDS if proven else min(2 * retry, RETRY_MAX_SECONDS)
-        finally:
-            with (
-                trio.CancelScope(shield=True, deadline=trio.current_time() + 2.0),
-                contextlib.suppress(TransportError),  # it may have gone with its tor
-            ):
-                await self._run(partial(controller.remove_onion, address))
+        while True:
+            try:
+                if not added:
+                    async with self._pace:
+                        await self._add(service.key, target, controller)
+                        added = True
+                        await self._run(partial(controller.wait_published, address, PUBLISH_SECONDS))
+                proven = await self._prove(address, controller, socks)
+            except (TransportError, OSError):  # a tor that is gone is noticed elsewhere
+                proven = False
+            self._note(service, proven=proven)
+            await trio.sleep(RECHECK_SECONDS if proven else retry)
+            retry = RETRY_SECONDS if proven else min(2 * retry, RETRY_MAX_SECONDS)
+
+    async def _add(self, key: OnionKey, target: str, controller: TorController) -> None:
+        # never abandoned: what is added after its removal would stay
+        await trio.to_thread.run_sync(
+            partial(controller.add_onion, key.expanded(), target=target, virtual_port=VIRTUAL_PORT),
+            limiter=self._threads,
+        )
 
     async def _prove(self, address: str, controller: TorController, socks: tuple[str, int]) -> bool:
         if not await self._run(partial(controller.fetch_descriptor, address, timeout=LOOKUP_SECONDS)):
@@ -178,3 +191,11 @@ class Services:
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await trio.to_thread.run_sync(work, limiter=self._threads, abandon_on_cancel=True)
+
+
+async def _listen(path: Path | None) -> Listener:
+    while True:
+        try:
+            return Listener(path)
+        except OSError:  # no room or no descriptors at present
+            await trio.sleep(RETRY_SECONDS)

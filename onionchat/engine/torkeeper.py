@@ -70,12 +70,16 @@ class TorKeeper:
             try:
                 async with self._running() as controller:
                     retry = RETRY_SECONDS
-                    await self._follow(controller)
+                    try:
+                        await self._follow(controller)
+                    finally:  # before it is ended, which may take seconds
+                        self.socks = None
+                        self._services.tor_lost()
                 problem = "the connection to tor was lost; trying again"
             except (TransportError, ConfigError) as error:
                 problem = f"{error.message}: {error.hint}" if error.hint else error.message
-            self.socks = None
-            self._services.tor_lost()
+            except OSError as error:
+                problem = f"tor could not be started: {error.strerror}"
             self._set(percent=0, words="not connected", ready=False, problem=problem)
             await trio.sleep(retry)
             retry = min(2 * retry, RETRY_MAX_SECONDS)
@@ -129,7 +133,11 @@ class TorKeeper:
                     with contextlib.suppress(TorUnavailable):
                         connect = partial(TorController.connect, str(control), timeout=CONNECT_SECONDS)
                         controller = await trio.to_thread.run_sync(connect, abandon_on_cancel=True)
-                        await trio.to_thread.run_sync(controller.take_ownership, abandon_on_cancel=True)
+                        try:
+                            await trio.to_thread.run_sync(controller.take_ownership, abandon_on_cancel=True)
+                        except BaseException:
+                            await _close(controller)
+                            raise
                         return controller
                 await trio.sleep(0.05)
             await trio.sleep(0.1)  # its last words may still be in the pipe
