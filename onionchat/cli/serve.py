@@ -10,9 +10,14 @@ from typing import Any
 import click
 
 from ..errors import ConfigError
+from .failure import report
 from .options import EngineOptions, engine_options
+from .root import INTERRUPTED
 from .secret import ask_passphrase, credential, open_descriptor
 from .session import Session, pass_session
+
+EMPTY = 64
+"""Status of the child that asks, where nothing was typed."""
 
 
 @click.command(
@@ -78,11 +83,38 @@ def _passphrase(session: Session, given: int | None, *, create: bool) -> int | N
     if given is None:
         given = credential()
     if given is None and sys.stdin.isatty():
-        typed = ask_passphrase(session, create=create, empty="" if create else "nothing: start locked")
-        if typed:
-            given, writing = os.pipe()
-            os.write(writing, typed.encode())  # a pipe holds far more than a passphrase may have
-            os.close(writing)
+        given = _typed(session, create=create)
     if given is None and create:
         raise ConfigError("--create needs a passphrase", hint="pass one like this: --passphrase-fd 3 3< FILE")
     return given
+
+
+def _typed(session: Session, *, create: bool) -> int | None:
+    """A pipe with the passphrase that is typed; None where it was left empty.
+
+    A child asks and ends: this process becomes the launcher and lives long, and must not know it.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            typed = ask_passphrase(session, create=create, empty="" if create else "nothing: start locked")
+            os.write(writing, typed.encode())  # a pipe holds far more than a passphrase may have
+            status = 0 if typed else EMPTY
+        except Exception as error:
+            status = report(error, session)
+        except KeyboardInterrupt:
+            status = INTERRUPTED
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+    os.close(writing)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status == 0:
+        return reading
+    os.close(reading)
+    if status == EMPTY:
+        return None
+    raise click.exceptions.Exit(status)

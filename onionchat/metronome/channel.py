@@ -49,7 +49,7 @@ class Reason(StrEnum):
     OVERFULL = "overfull"
     """More was laid than may wait."""
     REFUSED = "refused"
-    """There are too many links already."""
+    """There are too many links already, or the number is too old to tell whether it was used before."""
 
 
 _REASONS: Final = tuple(Reason)

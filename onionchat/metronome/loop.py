@@ -173,10 +173,10 @@ class Metronome:
     def _begin(self, message: Begin, outlet: Outlet | None) -> None:
         if outlet is None:
             raise LocalProtocolError("a link began without its socket")
-        if not self._used.add(message.link):
+        if message.link in self._links:
             outlet.abort()
             raise LocalProtocolError("a link's number was used twice")
-        if len(self._links) == MAX_LINKS:
+        if not self._used.add(message.link) or len(self._links) == MAX_LINKS:
             outlet.abort()
             self._edge.report(Ended(link=message.link, reason=Reason.REFUSED))
             return

@@ -17,6 +17,8 @@ from .constants import VERSION
 
 PREFIX: Final = "onionchat:"
 SIZE: Final = 90
+PLAUSIBLE_VERSIONS: Final = 15
+"""A version above is a typing error: a later onionchat's invite may have any length, but not any version."""
 _CHECKSUM: Final = 4
 _PERSON: Final = b"onionchat/1 inv."
 
@@ -70,10 +72,7 @@ def decode(code: str) -> Invite:
         )
     packed = _unbase32(text.removeprefix(PREFIX))
     if packed[0] != VERSION:
-        raise ConfigError(
-            f"this invite is of version {packed[0]}, which this onionchat does not speak",
-            hint="update onionchat, or ask for an invite of version 1",
-        )
+        raise _other_version(packed[0])
     if packed[1] != InviteKind.ONE_TIME:
         raise ConfigError(
             "this kind of invite is not known to this onionchat", hint="ask for a one-time invite"
@@ -91,15 +90,26 @@ def _unbase32(text: str) -> bytes:
     damaged = ConfigError(
         "this invite is damaged: a letter was lost or mistyped", hint="copy it again, whole"
     )
-    if len(text) != (SIZE * 8 + 4) // 5 or not text.isascii():
+    if not text.isascii() or len(text) > 4 * SIZE:
         raise damaged
     try:
         packed = base64.b32decode(text.upper() + "=" * (-len(text) % 8))
     except ValueError:
         raise damaged from None
+    if len(packed) != SIZE and packed[:1] and VERSION < packed[0] <= PLAUSIBLE_VERSIONS:
+        raise _other_version(packed[0])
+    if len(packed) != SIZE or len(text) != (SIZE * 8 + 4) // 5:
+        raise damaged
     if _checksum(packed[:-_CHECKSUM]) != packed[-_CHECKSUM:]:
         raise damaged
     return packed
+
+
+def _other_version(version: int) -> ConfigError:
+    return ConfigError(
+        f"this invite is of version {version}, which this onionchat does not speak (or it was mistyped)",
+        hint="update onionchat, or ask for an invite of version 1",
+    )
 
 
 def _checksum(body: bytes) -> bytes:

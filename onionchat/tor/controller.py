@@ -23,6 +23,8 @@ from .endpoint import Endpoint
 from .program import require_version
 
 EXPANDED_KEY_SIZE: Final = 64
+MAX_STREAMS: Final = 8
+"""Connections over one circuit; whoever opens more loses it, so that a flood costs many circuits."""
 CLOCK_MEMORY: Final = 3600.0
 """Seconds after which a wrong clock counts as mended: tor repeats itself with every directory."""
 
@@ -145,7 +147,10 @@ class TorController:
             # a service whose upload failed stays in tor's table and would make every later try collide
             self.remove_onion(leftover)
         key = b64encode(seed_expanded).decode()
-        command = f"ADD_ONION ED25519-V3:{key} Flags=DiscardPK Port={virtual_port},{target}"
+        command = (
+            f"ADD_ONION ED25519-V3:{key} Flags=DiscardPK,MaxStreamsCloseCircuit MaxStreams={MAX_STREAMS} "
+            f"Port={virtual_port},{target}"
+        )
         reply = self._connection.ask(command)
         if reply.code == 550 and self._remove_strays():
             reply = self._connection.ask(command)

@@ -13,6 +13,7 @@ from onionchat.errors import LocalProtocolError
 from onionchat.metronome import QUEUE_LIMIT, Begin, Drop, Ended, Finish, Lay, Reason, ToMetronome
 from onionchat.metronome.link import MAX_DELAY
 from onionchat.metronome.loop import MAX_LINKS, QUIET, Arrival, Metronome
+from onionchat.metronome.numbers import WINDOW
 from onionchat.protocol.cell import CellType, take_apart
 
 from .simulation import KEY, Run, SimulatedEdge, SimulatedOutlet, play
@@ -171,12 +172,27 @@ def begin(link: int, outlet: SimulatedOutlet | None) -> Arrival:
     return Arrival(message=Begin(link=link, key=KEY, tick=1.0), outlet=outlet)
 
 
-def test_a_number_used_before_is_refused_and_everything_ends() -> None:
+def test_a_number_used_before_is_refused() -> None:
     first, second = SimulatedOutlet(lambda: 0.0), SimulatedOutlet(lambda: 0.0)
-    with pytest.raises(LocalProtocolError):
-        serve(begin(5, first), Arrival(message=Drop(link=5)), begin(5, second))
+    edge = serve(begin(5, first), Arrival(message=Drop(link=5)), begin(5, second))
+    assert edge.ended == [Ended(link=5, reason=Reason.DROPPED), Ended(link=5, reason=Reason.REFUSED)]
     assert (first.ended, second.ended) == ("abort", "abort")
     assert second.sent == []
+
+
+def test_a_number_in_use_ends_everything() -> None:
+    first, second = SimulatedOutlet(lambda: 0.0), SimulatedOutlet(lambda: 0.0)
+    with pytest.raises(LocalProtocolError):
+        serve(begin(5, first), begin(5, second))
+    assert (first.ended, second.ended) == ("abort", "abort")
+
+
+def test_a_number_too_old_to_tell_ends_that_link_alone() -> None:
+    young, old = SimulatedOutlet(lambda: 0.0), SimulatedOutlet(lambda: 0.0)
+    edge = serve(begin(WINDOW + 5, young), begin(4, old))
+    assert edge.ended == [Ended(link=4, reason=Reason.REFUSED)]
+    assert young.sent
+    assert not old.sent
 
 
 def test_an_engine_that_breaks_the_rules_loses_every_link() -> None:
