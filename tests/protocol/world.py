@@ -275,8 +275,9 @@ class Person:
 
     def speak(self, plaintext: bytes) -> None:
         """Put any plaintext into the next cell, as only a changed program would."""
-        (number,) = self.known.links
-        self.wires[number].carry(self, self.metronomes[number].seal(plaintext))
+        active = self.known._active
+        assert active is not None
+        self.wires[active.number].carry(self, self.metronomes[active.number].seal(plaintext))
 
     def slip(self, body: bytes) -> None:
         """Send an envelope with any body, as only a changed program would."""

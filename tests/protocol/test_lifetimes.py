@@ -1,0 +1,145 @@
+"""How long messages live, on both sides and over restarts. docs/protocol.md, «Lifetimes»."""
+
+from __future__ import annotations
+
+from onionchat.protocol import events
+from onionchat.protocol.constants import DEFAULT_LIFETIME, UNREAD_LIFE
+
+from .world import Person, World, friends
+
+MINUTE = 60
+DAY = 24 * 3600
+
+
+def delivered(text: str = "hello", lifetime: int | None = MINUTE) -> tuple[World, Person, Person, bytes]:
+    world, ada, ben = friends()
+    message = ada.write(text, lifetime)
+    world.until(lambda: ben.texts() == [text] and ada.idle())
+    return world, ada, ben, message
+
+
+def sleep(world: World, ada: Person, ben: Person, seconds: float) -> None:
+    """Nobody runs for a long time."""
+    ada.leave()
+    ben.leave()
+    world.run(seconds)
+    ada.come_back()
+    ben.come_back()
+
+
+def test_the_senders_clock_runs_from_the_acknowledgement() -> None:
+    world, ada, ben, message = delivered()
+    kept = ada.talk.timeline.get(message)
+    assert kept is not None
+    assert kept.clock is not None
+    assert kept.clock <= world.now
+    world.run(kept.clock + MINUTE - world.now - 0.1)
+    assert ada.stored(message)
+    world.run(0.2)
+    assert not ada.stored(message)
+    assert ada.told[-1].what == "expired"
+    assert ben.texts() == ["hello"]  # nobody has looked at it yet
+
+
+def test_the_receivers_clock_runs_from_when_it_was_first_shown() -> None:
+    world, ada, ben, message = delivered()
+    sleep(world, ada, ben, 3 * DAY)
+    assert ben.stored(message)
+    ben.show(message)
+    world.run(MINUTE - 1)
+    ben.show(message)  # once more: the clock runs already
+    assert ben.stored(message)
+    world.run(2)
+    assert not ben.stored(message)
+    assert ben.told[-1].what == "expired"
+
+
+def test_what_nobody_ever_looks_at_dies_in_the_end_on_both_sides() -> None:
+    world, ada, ben = friends()
+    unread = ada.write("never shown", MINUTE)
+    world.until(lambda: ben.stored(unread))
+    ben.leave()
+    unsent = ada.write("never arrives", MINUTE)
+    written = world.now
+    sleep(world, ada, ben, MINUTE + UNREAD_LIFE - 60)
+    ben.leave()
+    assert ada.stored(unsent)
+    assert ben.stored(unread)
+    world.run(written + MINUTE + UNREAD_LIFE - world.now + 1)
+    assert not ada.stored(unsent)
+    assert ada.idle()
+    ben.come_back()
+    assert not ben.stored(unread)
+    world.run(60)
+    assert ben.texts() == []
+
+
+def test_the_receivers_own_limit_wins_if_it_is_shorter_and_only_then() -> None:
+    world, ada, ben = friends()
+    ben.ask(events.LifetimeChosen(lifetime=MINUTE))
+    long = ada.write("long", DAY)
+    short = ada.write("short", 10)
+    world.until(lambda: len(ben.texts()) == 2)
+    lifetimes = [m.lifetime for m in ben.talk.timeline]
+    assert lifetimes == [MINUTE, 10]
+    ben.show(long, short)
+    world.run(11)
+    assert ben.texts() == ["long"]
+    world.run(MINUTE)
+    assert ben.texts() == []
+
+
+def test_a_text_takes_the_conversations_lifetime_unless_it_has_its_own() -> None:
+    _, ada, _ = friends()
+    ada.write("default")
+    ada.ask(events.LifetimeChosen(lifetime=90))
+    ada.write("chosen")
+    ada.write("own", 7)
+    assert [m.lifetime for m in ada.talk.timeline] == [DEFAULT_LIFETIME, 90, 7]
+
+
+def test_nothing_that_has_had_its_time_is_there_after_a_restart() -> None:
+    world, ada, ben, message = delivered()
+    ben.show(message)
+    ben.leave()
+    ada.leave()
+    world.run(MINUTE + 1)
+    ada.come_back()
+    ben.come_back()
+    assert list(ada.talk.timeline) == list(ben.talk.timeline) == []
+    assert not ada.stored(message)
+    assert not ben.stored(message)
+
+
+def test_whatever_wakes_a_machine_after_a_long_sleep_finds_nothing_that_is_over() -> None:
+    """Before anything else that an event does, also where it is not the deadline that comes first."""
+    world, _, ben, message = delivered()
+    ben.show(message)
+    world.now += MINUTE + 1
+    ben.ask(events.Renamed(name="Ada"))
+    assert ben.texts() == []
+    assert not ben.stored(message)
+
+
+def test_a_clock_that_runs_ahead_at_the_sender_makes_nothing_live_longer_or_die_at_once() -> None:
+    for off in (-40 * DAY, 40 * DAY):
+        world, ada, ben = friends()
+        now = world.now
+        commands = ada.known.handle(
+            events.TextWritten(id=b"m" * 16, text="hello", lifetime=MINUTE), now + off
+        )
+        for command in commands:
+            ada._perform(ada.known, command)
+        world.until(lambda b=ben: b.texts() == ["hello"])  # type: ignore[misc]  # mypy cannot see defaults of a lambda
+        (kept,) = ben.talk.timeline
+        assert kept.until >= now + MINUTE
+        assert kept.until <= world.now + MINUTE + UNREAD_LIFE
+
+
+def test_ids_are_forgotten_when_they_cannot_come_again_and_the_vault_holds_nothing_of_it() -> None:
+    world, ada, ben, message = delivered()
+    ada.burn(message)
+    world.until(ada.idle)
+    assert {key.kind for key in ben.vault} == {"contact", "session", "seen"}
+    sleep(world, ada, ben, 100 * DAY)
+    assert {key.kind for key in ben.vault} == {"contact", "session"}
