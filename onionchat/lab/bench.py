@@ -32,7 +32,13 @@ def _link(folder: Path, line: int, tell: Tell, quick: bool) -> Evidence:
     return measure(folder, lifeline=line, tell=tell, quick=quick)
 
 
-SUITES: Final[dict[str, Suite]] = {"start": _start, "link": _link}
+def _protocol(folder: Path, line: int, tell: Tell, quick: bool) -> Evidence:
+    from .protocol_bench import measure
+
+    return measure(folder, lifeline=line, tell=tell, quick=quick)
+
+
+SUITES: Final[dict[str, Suite]] = {"start": _start, "link": _link, "protocol": _protocol}
 
 
 def run_bench(suite: str, *, quick: bool, json: bool) -> int:

@@ -61,6 +61,11 @@ def at_most(name: str, value: float, unit: str, goal: float) -> Figure:
     return Figure(name=name, value=_rounded(value), unit=unit, goal=f"<= {goal:g}", met=value <= goal)
 
 
+def at_least(name: str, value: float, unit: str, goal: float) -> Figure:
+    """A figure that must not be below ``goal``."""
+    return Figure(name=name, value=_rounded(value), unit=unit, goal=f">= {goal:g}", met=value >= goal)
+
+
 def fact(name: str, value: float, unit: str) -> Figure:
     """A figure without a goal."""
     return Figure(name=name, value=_rounded(value), unit=unit)

@@ -1,0 +1,147 @@
+"""The doors of a handshake: each of its messages, at the side that reads it.
+
+Laws: the handshake up to the message is real and is not timed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from os import urandom
+from typing import Final
+
+from ..crypto.handshake import PAYLOAD_SIZES, Handshake, prologue
+from ..crypto.keys import KEY_SIZE, KeyPair
+from ..crypto.link import CELL_SIZE
+from ..protocol import greeting
+from ..protocol.keyring import MAX_PSKS
+from .door import Door, flipped, refusing
+from .stopwatch import Contestant, Work
+
+
+class _Meeting:
+    """Keys of two sides, and handshakes between them up to any message."""
+
+    def __init__(self, psks: int) -> None:
+        self.prologue = prologue(urandom(KEY_SIZE))
+        self.ours, self.theirs = KeyPair.generate(urandom), KeyPair.generate(urandom)
+        self.psks = [urandom(KEY_SIZE) for _ in range(psks)]
+
+    def sides(self, psk: bytes | None = None) -> tuple[Handshake, Handshake]:
+        """Initiator and responder; the initiator has the psk that the responder tries last."""
+        initiator = Handshake.initiator(
+            prologue=self.prologue,
+            static=self.ours,
+            remote_static=self.theirs.public,
+            psk=psk or self.psks[-1],
+            random=urandom,
+        )
+        return initiator, Handshake.responder(
+            prologue=self.prologue, static=self.theirs, psks=self.psks, random=urandom
+        )
+
+
+_LARGEST_2: Final = greeting.ResponderGreeting(
+    ratchet=bytes(KEY_SIZE), tick_ms=2_000, versions=(1,) * 16, suites=(1,) * 16, capabilities=(255,) * 16
+)
+_LARGEST_3: Final = greeting.InitiatorGreeting(
+    intent=greeting.Intent.RESUME,
+    tick_ms=2_000,
+    versions=(1,) * 16,
+    suites=(1,) * 16,
+    capabilities=(255,) * 16,
+)
+
+
+def message_1_door(factor: int = 1) -> Door:
+    """What a stranger can send; with ``factor`` times as many psks where it is refused."""
+    few, many = _Meeting(MAX_PSKS), _Meeting(MAX_PSKS * factor)
+    empty = greeting.fill(None, 1)
+
+    def taken() -> Work:
+        initiator, responder = few.sides()
+        message = initiator.write(empty)
+        return lambda: greeting.is_empty(responder.read(message))
+
+    def refused(change: Callable[[bytes], bytes], psk: bytes | None = None) -> Contestant:
+        def prepare() -> Work:
+            initiator, responder = many.sides(psk)
+            message = change(initiator.write(empty))
+            return refusing(lambda: responder.read(message))
+
+        return Contestant(prepare=prepare)
+
+    return Door(
+        name="message_1",
+        taken={"under the last psk": Contestant(prepare=taken)},
+        refused={
+            "under no psk": refused(bytes, urandom(KEY_SIZE)),
+            "random bytes": refused(lambda _: urandom(CELL_SIZE)),
+            "a changed KEM key": refused(flipped(600)),
+            "a changed payload": refused(flipped(-1)),
+            "a key of small order": refused(lambda message: bytes(KEY_SIZE) + message[KEY_SIZE:]),
+            "too short": refused(lambda message: message[:-1]),
+        },
+    )
+
+
+def message_2_door() -> Door:
+    """At the initiator."""
+    meeting = _Meeting(1)
+
+    def contestant(change: Callable[[bytes], bytes], payload: bytes, *, good: bool = False) -> Contestant:
+        def prepare() -> Work:
+            initiator, responder = meeting.sides()
+            responder.read(initiator.write(greeting.fill(None, 1)))
+            message = change(responder.write(payload))
+
+            def work() -> None:
+                greeting.read(initiator.read(message), greeting.ResponderGreeting)
+
+            return work if good else refusing(work)
+
+        return Contestant(prepare=prepare)
+
+    whole = greeting.fill(_LARGEST_2, 2)
+    return Door(
+        name="message_2",
+        taken={"with the largest greeting": contestant(bytes, whole, good=True)},
+        refused={
+            "random bytes": contestant(lambda _: urandom(CELL_SIZE), whole),
+            "a changed ciphertext": contestant(flipped(600), whole),
+            "a changed payload": contestant(flipped(-1), whole),
+            "a greeting without our version": contestant(bytes, whole.replace(b"\x01" * 16, b"\x02" * 16)),
+            "a greeting that is none": contestant(bytes, b"\x03\x00" + b"\x91" * (PAYLOAD_SIZES[1] - 2)),
+        },
+    )
+
+
+def message_3_door() -> Door:
+    """At the responder, who then knows whom it talks with."""
+    meeting = _Meeting(1)
+
+    def contestant(change: Callable[[bytes], bytes], payload: bytes, *, good: bool = False) -> Contestant:
+        def prepare() -> Work:
+            initiator, responder = meeting.sides()
+            responder.read(initiator.write(greeting.fill(None, 1)))
+            initiator.read(responder.write(greeting.fill(_LARGEST_2, 2)))
+            message = change(initiator.write(payload))
+
+            def work() -> None:
+                greeting.read(responder.read(message), greeting.InitiatorGreeting)
+
+            return work if good else refusing(work)
+
+        return Contestant(prepare=prepare)
+
+    whole = greeting.fill(_LARGEST_3, 3)
+    return Door(
+        name="message_3",
+        taken={"with the largest greeting": contestant(bytes, whole, good=True)},
+        refused={
+            "random bytes": contestant(lambda _: urandom(CELL_SIZE), whole),
+            "a changed static key": contestant(flipped(8), whole),
+            "a changed payload": contestant(flipped(-1), whole),
+            "a greeting without our version": contestant(bytes, whole.replace(b"\x01" * 16, b"\x02" * 16)),
+            "a greeting that is none": contestant(bytes, b"\x07\x00" + b"\x91" * (PAYLOAD_SIZES[2] - 2)),
+        },
+    )
