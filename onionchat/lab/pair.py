@@ -44,7 +44,7 @@ class Pair:
     publish_s: float
     """From the making of an invite until its onion service was proven reachable."""
     connect_s: float
-    """From its acceptance until both were on line, on the addresses made for this pair."""
+    """From its acceptance until both were on line and held the addresses made for this pair."""
 
 
 @contextmanager

@@ -83,7 +83,7 @@ def measure(folder: Path, *, lifeline: int, tell: Progress, quick: bool) -> Evid
         fact("contacts", CONTACTS, ""),
         fact("repeats", repeats, ""),
     ]
-    return evidence("start", figures, [between("first_frame_s_engine_held_1s", held, HELD_SECONDS, 3.0)])
+    return evidence("start", figures, [between("first_frame_s_engine_held_1s", held, HELD_SECONDS, 10.0)])
 
 
 @contextmanager
