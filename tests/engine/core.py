@@ -19,7 +19,9 @@ from trio.testing import MockClock
 
 from onionchat.control import notices, replies, requests, run_folder
 from onionchat.control.replies import TorState
+from onionchat.crypto.keys import KeyPair
 from onionchat.crypto.link import SendingCipher
+from onionchat.crypto.onion import OnionKey
 from onionchat.engine import engine as engine_module
 from onionchat.engine import launch_channel
 from onionchat.engine.answer import Answers
@@ -43,6 +45,7 @@ from onionchat.metronome.channel import (
 )
 from onionchat.protocol.cell import CellType, lay_out
 from onionchat.protocol.contact import Contact
+from onionchat.protocol.invite import Invite
 from onionchat.store import MemoryVault, Name, Record, Vault
 
 TICK = 2.0
@@ -337,6 +340,16 @@ async def people(folder: Path, *vaults: Vault) -> AsyncIterator[list[Person]]:
 def clock() -> MockClock:
     """Jumps when nothing has happened for some milliseconds: dials run in threads."""
     return MockClock(autojump_threshold=0.005)
+
+
+def foreign_invite(expires_hour: int = 0) -> str:
+    """An invite of somebody who is not there."""
+    return Invite(
+        expires_hour=expires_hour,
+        onion=OnionKey.generate(os.urandom).public,
+        static=KeyPair.generate(os.urandom).public,
+        secret=os.urandom(16),
+    ).encode()
 
 
 def random_text(size: int) -> str:
