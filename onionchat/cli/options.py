@@ -68,7 +68,7 @@ class EngineOptions:
     control_password_fd: int | None
     socks: str | None
 
-    def plan(self, vault: Path, *, create: bool = False) -> Plan:
+    def plan(self, vault: Path, *, create: bool = False, credential: str = "") -> Plan:
         """The engine's plan.
 
         Raises:
@@ -83,6 +83,7 @@ class EngineOptions:
             vault=str(vault),
             amnesic=self.amnesic,
             create=create,
+            credential=credential,
             tick=self.tick,
             tor="managed" if self.control is None else "system",
             tor_program=_program(self.tor_program),

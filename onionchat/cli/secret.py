@@ -32,17 +32,19 @@ def open_descriptor(number: int) -> int:
     return number
 
 
-def credential() -> int | None:
-    """A descriptor of the passphrase that systemd passed to this service, if it did."""
+def credential() -> str:
+    """Where the passphrase lies that systemd passed to this service; empty where it did not."""
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     if not folder:
-        return None
+        return ""
+    path = Path(folder).absolute() / CREDENTIAL
     try:
-        return os.open(Path(folder) / CREDENTIAL, os.O_RDONLY | os.O_CLOEXEC)
+        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
     except FileNotFoundError:
-        return None
+        return ""
     except OSError as error:
         raise ConfigError(f"the credential {CREDENTIAL} cannot be read: {error.strerror}") from None
+    return str(path)
 
 
 def passphrase_from(number: int, session: Session) -> str:

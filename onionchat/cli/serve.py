@@ -64,8 +64,9 @@ def serve(
             if lifeline_fd is None:
                 # Our own pipe ends only with us; holding it makes the launcher end with its terminal, too.
                 lifeline_fd, _ours = os.pipe()
-        plan = options.plan(session.vault, create=create)
-        if not options.amnesic:
+        kept = "" if options.amnesic or passphrase_fd is not None else credential()
+        plan = options.plan(session.vault, create=create, credential=kept)
+        if not options.amnesic and not kept:
             passphrase_fd = _passphrase(session, passphrase_fd, create=create)
         from ..engine.launcher import run
 
@@ -80,8 +81,6 @@ def serve(
 
 def _passphrase(session: Session, given: int | None, *, create: bool) -> int | None:
     """The descriptor that holds the passphrase; None to start locked."""
-    if given is None:
-        given = credential()
     if given is None and sys.stdin.isatty():
         given = _typed(session, create=create)
     if given is None and create:

@@ -20,14 +20,9 @@ def control_socket(vault: Path) -> Path:
     """The control socket of the engine that holds ``vault``.
 
     Raises:
-        ConfigError: the path is too long for a Unix socket, or has white space, which tor cannot be told.
+        ConfigError: the path is too long for a Unix socket.
     """
     path = run_folder(vault) / "control.sock"
-    if any(letter.isspace() for letter in str(vault)):
-        raise ConfigError(
-            f"the path of the vault has a space in it: {vault}",
-            hint="tor cannot be given such a path; choose another folder: --vault",
-        )
     if len(bytes(path)) > MAX_SOCKET_PATH:
         raise ConfigError(
             f"the path of the vault is too long: {vault}", hint="choose a folder with a shorter path: --vault"

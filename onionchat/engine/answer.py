@@ -36,6 +36,8 @@ class Answers:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.starved_ms = 0.0
+        self.worked = False
+        """The engine itself took long (the passphrase's cost): nobody kept it waiting."""
 
     def answer(self, request: requests.AnyRequest) -> replies.AnyResult:
         """Carry out one request.
@@ -85,6 +87,7 @@ class Answers:
         """Open the vault, or make it."""
         engine = self._engine
         folder = Path(engine.plan.vault)
+        self.worked = True
         if engine.vault is not None:
             raise ControlError("vault-open", "the vault is open already")
         if create:

@@ -36,6 +36,7 @@ class Connections:
         self._sockets: dict[int, socket.socket] = {}
         self._scopes: dict[int, trio.CancelScope] = {}
         self._dials = trio.CapacityLimiter(DIALS_UNDER_WAY)
+        self._threads = trio.CapacityLimiter(4 * DIALS_UNDER_WAY)  # some hang in a tor that does
 
     def __len__(self) -> int:
         return len(self._sockets)
@@ -91,11 +92,13 @@ class Connections:
 
     async def _dial(self, link: int, connect: Connector) -> bool:
         connection = None
-        with trio.move_on_after(DIAL_SECONDS):
+        async with self._dials:  # waiting for a place does not count
+            deadline = trio.move_on_after(DIAL_SECONDS)
             try:
-                connection = await trio.to_thread.run_sync(
-                    connect, limiter=self._dials, abandon_on_cancel=True
-                )
+                with deadline:
+                    connection = await trio.to_thread.run_sync(
+                        connect, limiter=self._threads, abandon_on_cancel=True
+                    )
             except (TransportError, OSError):  # nobody there, tor gone, no descriptor: dialled again in time
                 return False
         if connection is None:

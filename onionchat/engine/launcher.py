@@ -40,6 +40,7 @@ from .launch_channel import (
 )
 from .launch_child import GRACE_SECONDS, Children
 from .plan import Plan
+from .process import harden
 
 STOP_SECONDS: Final = 10.0
 """What an engine that was asked to end may take."""
@@ -75,6 +76,7 @@ def run(
     Returns:
         0 after an orderly end, 2 to 9 as the engine said (it has printed its own line), otherwise 1.
     """
+    harden()
     given = {"--passphrase-fd": passphrase_fd, "--control-password-fd": control_password_fd}
     secrets = {option: _raised(number) for option, number in given.items() if number is not None}
     with _signals() as wakeup:

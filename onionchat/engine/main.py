@@ -48,9 +48,8 @@ def main(argv: list[str]) -> int:
     harden()
     try:
         plan = msgspec.json.decode(given.plan, type=Plan)
-        passphrase = _secret(given.passphrase_fd)
         password = _secret(given.control_password_fd)
-        trio.run(_run, plan, given.channel, passphrase, password, strict_exception_groups=True)
+        trio.run(_run, plan, given.channel, given.passphrase_fd, password, strict_exception_groups=True)
     except (OnionchatError, BaseExceptionGroup) as group:
         error = _expected(group)
         if isinstance(error, ConnectionLost):  # the launcher is gone, and the engine goes with it
@@ -60,7 +59,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-async def _run(plan: Plan, channel: int, passphrase: str | None, password: str | None) -> None:
+async def _run(plan: Plan, channel: int, passphrase_fd: int | None, password: str | None) -> None:
     folder = Path(plan.vault)
     if plan.tor == "managed" and any(letter.isspace() for letter in plan.vault):
         raise ConfigError(
@@ -74,7 +73,7 @@ async def _run(plan: Plan, channel: int, passphrase: str | None, password: str |
                 # to the very end: services that are being ended wait for the launcher's word that tor is gone
                 launch = Launch(launcher)
                 hearing.start_soon(launch.serve)
-                await _serve(plan, launch, passphrase, password)
+                await _serve(plan, launch, passphrase_fd, password)
                 hearing.cancel_scope.cancel()
     finally:
         lock.release()
@@ -97,7 +96,7 @@ def _place(place: Path) -> Iterator[None]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-async def _serve(plan: Plan, launch: Launch, passphrase: str | None, password: str | None) -> None:
+async def _serve(plan: Plan, launch: Launch, passphrase_fd: int | None, password: str | None) -> None:
     engine: Engine | None = None
     try:
         async with trio.open_nursery() as nursery:
@@ -118,7 +117,7 @@ async def _serve(plan: Plan, launch: Launch, passphrase: str | None, password: s
             answers = Answers(engine)
             server = ControlServer(control_socket(Path(plan.vault)), answers.answer)
             try:
-                await _live(engine, answers, nursery, passphrase)
+                await _live(engine, answers, nursery, passphrase_fd)
                 await nursery.start(server.serve)
                 await stop.wait()
                 tell(notices.Stopping())
@@ -135,14 +134,14 @@ async def _serve(plan: Plan, launch: Launch, passphrase: str | None, password: s
         raise engine.failure
 
 
-async def _live(engine: Engine, answers: Answers, nursery: trio.Nursery, passphrase: str | None) -> None:
+async def _live(engine: Engine, answers: Answers, nursery: trio.Nursery, passphrase_fd: int | None) -> None:
     """Start everything but the control socket."""
     await nursery.start(engine.sender.serve)
     step_back()
     if engine.plan.amnesic:
         engine.open(MemoryVault())
-    elif passphrase is not None:
-        _unlock(engine.plan, answers, passphrase)
+    elif passphrase_fd is not None or engine.plan.credential:
+        _unlock(engine.plan, answers, engine.plan.credential if passphrase_fd is None else passphrase_fd)
     nursery.start_soon(engine.tor.serve)
     nursery.start_soon(engine.time.serve)
     nursery.start_soon(engine.keep_invites)
@@ -150,21 +149,26 @@ async def _live(engine: Engine, answers: Answers, nursery: trio.Nursery, passphr
     nursery.start_soon(_watch_signals, engine)
 
 
-def _unlock(plan: Plan, answers: Answers, passphrase: str) -> None:
+def _unlock(plan: Plan, answers: Answers, source: str | int) -> None:
+    """Open the vault with what ``source`` (a path or a descriptor) holds; nothing keeps it afterwards."""
     exists = vault_exists(Path(plan.vault))
     if not exists and not plan.create:
         raise ConfigError(f"there is no vault in {plan.vault}", hint="make it with --create")
     try:
-        answers.unlock(passphrase, create=not exists)
+        answers.unlock(_secret(source) or "", create=not exists)
     except CryptoError as error:
         raise ConfigError(error.message, hint=error.hint) from error
 
 
-def _secret(descriptor: int | None) -> str | None:
-    if descriptor is None:
+def _secret(source: str | int | None) -> str | None:
+    """The one line that a path or a descriptor holds."""
+    if source is None:
         return None
-    with open(descriptor, "rb") as source:  # noqa: PTH123 - a descriptor has no path
-        secret = source.read(MAX_SECRET + 1)
+    try:
+        with open(source, "rb") as file:  # noqa: PTH123 - a descriptor has no path
+            secret = file.read(MAX_SECRET + 1)
+    except OSError as error:
+        raise ConfigError(f"the passphrase cannot be read: {error.strerror}") from error
     try:
         text = secret.decode() if len(secret) <= MAX_SECRET else ""
     except UnicodeDecodeError:
@@ -172,7 +176,7 @@ def _secret(descriptor: int | None) -> str | None:
     text = text.removesuffix("\n").removesuffix("\r")
     if not text:
         raise ConfigError(
-            "no usable passphrase came by the descriptor", hint="it must be one line of text in UTF-8"
+            "what should hold a passphrase holds none", hint="it must be one line of text in UTF-8"
         )
     return text
 
@@ -189,6 +193,9 @@ async def _watch_starvation(engine: Engine, answers: Answers) -> None:
         expected = trio.current_time() + STARVED_SECONDS
         await trio.sleep_until(expected)
         late = trio.current_time() - expected
+        if answers.worked:  # it was the passphrase's own cost
+            answers.worked = False
+            continue
         answers.starved_ms = max(late * 1000, answers.starved_ms * 0.99)
         if late >= STARVED_SECONDS:
             engine.tell(notices.Starved(milliseconds=late * 1000))

@@ -15,6 +15,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     amnesic: bool = False
     create: bool = False
     """Make the vault with the passphrase that is passed, if there is none yet."""
+    credential: str = ""
+    """A file with the passphrase, kept for us by the system (systemd's credentials); read at every start."""
     tick: float = 2.0
     """Seconds between two cells on a link."""
     tor: Literal["managed", "system"] = "managed"

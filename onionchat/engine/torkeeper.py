@@ -142,7 +142,8 @@ class TorKeeper:
                 await trio.sleep(0.05)
             await trio.sleep(0.1)  # its last words may still be in the pipe
         why = said[-1] if said else "it gave no reason"
-        raise TorUnavailable(f"tor did not start: {why}")
+        hint = "look at the lines given with --torrc" if self._plan.torrc else "try again, or update tor"
+        raise TorUnavailable(f"tor did not start: {why}", hint=hint)
 
     async def _hear(self, output: int, said: list[str]) -> None:
         """Read what tor prints; keep what a person should know."""

@@ -159,15 +159,13 @@ def test_a_passphrase_by_descriptor(launched: Launched) -> None:
 
 def test_a_passphrase_from_systemd(launched: Launched, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
-    got = []
-    plan_of(launched)
-    got.append(launched.passphrase)
-    (folder / "onionchat.passphrase").write_text("hunter2")
-    plan_of(launched)
-    got.append(launched.passphrase)
-    plan_of(launched, "--passphrase-fd", holding(b"other"))
-    got.append(launched.passphrase)
-    assert got == [None, b"hunter2", b"other"]
+    kept = folder / "onionchat.passphrase"
+    got = [(plan_of(launched).credential, launched.passphrase)]
+    kept.write_text("hunter2")
+    got.append((plan_of(launched).credential, launched.passphrase))
+    other = plan_of(launched, "--passphrase-fd", holding(b"other"))
+    got.append((other.credential, launched.passphrase))
+    assert got == [("", None), (str(kept), None), ("", b"other")]
 
 
 def test_a_credential_that_cannot_be_read(

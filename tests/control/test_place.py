@@ -21,8 +21,3 @@ def test_a_path_that_no_socket_can_have_is_said() -> None:
     assert control_socket(vault).parts[1] == vault.name
     with pytest.raises(ConfigError, match="too long"):
         control_socket(Path("/" + "ö" * (room // 2 + 1)))
-
-
-def test_a_path_with_white_space_is_refused_because_tor_takes_none() -> None:
-    with pytest.raises(ConfigError, match="space"):
-        control_socket(Path("/home/ada/my vault"))

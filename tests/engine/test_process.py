@@ -133,3 +133,13 @@ def test_a_metronome_that_is_killed_is_replaced(tmp_path: Path) -> None:
         )
         assert again["engine"] == pids["engine"]
         assert engine.status().vault == "open"
+
+
+def test_a_credential_opens_an_engine_that_was_started_again_as_well(tmp_path: Path) -> None:
+    (tmp_path / "onionchat.passphrase").write_text(PASSPHRASE + "\n")
+    with Running(tmp_path, "--create", passphrase=None, credentials=tmp_path) as engine:
+        first = eventually(lambda: engine.status() if engine.status().vault == "open" else None)
+        os.kill(first.pid, signal.SIGKILL)
+        eventually(lambda: not alive(first.pid))
+        assert engine.status().pid != first.pid
+        assert engine.status().vault == "open"

@@ -58,7 +58,13 @@ def children(pid: int) -> dict[str, int]:
 class Running:
     """One engine, from `serve` to its end. The tor below it has no network."""
 
-    def __init__(self, folder: Path, *options: str, passphrase: str | None = PASSPHRASE) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *options: str,
+        passphrase: str | None = PASSPHRASE,
+        credentials: Path | None = None,
+    ) -> None:
         self.vault = folder / "v"
         extra = folder / "extra"
         extra.write_text("DisableNetwork 1\n")
@@ -73,6 +79,7 @@ class Running:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "onionchat", *arguments],
             pass_fds=descriptors,
+            env={**os.environ, **({"CREDENTIALS_DIRECTORY": str(credentials)} if credentials else {})},
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
