@@ -92,13 +92,12 @@ class Contact:
 
     def start(self, now: float) -> None:
         """Tor is ready: dial when the next deadline is asked for."""
-        if self.record.peer_onion and not self._links:
+        if not self._links:
             self._dialling.start(now)
 
     def retry(self, now: float) -> None:
         """Something here failed: dial again, but not at once."""
-        if self.record.peer_onion:
-            self._dialling.lost(now)
+        self._dialling.lost(now)
 
     # --- the one entry -----------------------------------------------------------------------
 

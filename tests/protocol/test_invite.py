@@ -79,6 +79,9 @@ def test_what_is_wrong_is_told_apart() -> None:
         decode(invite().encode().replace("onionchat", "onionchaat"))
     with pytest.raises(ConfigError, match="version 2"):
         decode(rebuilt(0, 2))
+    longer = base64.b32encode(b"\x02" + bytes(99)).decode().lower()
+    with pytest.raises(ConfigError, match="version 2"):
+        decode(PREFIX + longer)
     for kind in (InviteKind.MANY, InviteKind.PUBLISHED, 77):
         with pytest.raises(ConfigError, match="kind"):
             decode(rebuilt(1, kind))

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
+from onionchat.errors import LocalProtocolError
+from onionchat.protocol import body, greeting
 from onionchat.protocol import commands as do
+from onionchat.protocol.batch import Batch
+from onionchat.protocol.cell import CellType, lay_out
+from onionchat.protocol.greeting import ResponderGreeting
 from onionchat.protocol.record import SessionRecord, pack
 from onionchat.protocol.talk import SESSION_RENEWED
 
@@ -124,3 +131,59 @@ def test_a_peer_who_never_answers_gets_a_new_session_before_it_could_not_skip_so
     world.until(lambda: text in ben.texts() and ada.idle())
     assert ben.texts().count(text) == 1
     assert SESSION_RENEWED in ada.lines()
+
+
+def test_an_envelope_for_a_session_that_is_not_held_does_nothing() -> None:
+    world, ada, ben = friends()
+    active = ada.known._active
+    assert active is not None
+    before = dict(ada.vault)
+    active.session_handle = b"another."
+    ben.slip(body.pack([body.HelloPart(id=b"h" * 16)]))
+    world.run(1)
+    assert ada.vault == before
+    assert ada.online
+
+
+def test_a_link_that_was_chosen_with_a_session_that_we_gave_up_makes_a_new_one() -> None:
+    world, ada, ben = friends()
+    active = ada.known._active
+    assert active is not None
+    active.session_handle = b"another."
+    ada.talk.open(active, Batch())
+    world.run(3)
+    renewed(world, ada, ben)
+
+
+def test_a_peer_who_goes_on_though_we_asked_for_a_new_session_gets_nowhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world, ada, ben = friends()
+    ada.reachable, ben.reachable = True, False
+    lose_session(ada, missing)
+    read = greeting.read
+
+    def deaf(payload: bytes, kind: type[greeting.Greeting]) -> greeting.Greeting:
+        made = read(payload, kind)
+        return msgspec.structs.replace(made, reset=False) if isinstance(made, ResponderGreeting) else made
+
+    monkeypatch.setattr(greeting, "read", deaf)
+    world.until(lambda: any(link.alive for link in ada.known._links.values()))
+    (number,) = [number for number in ben.known.links if number in ben.metronomes]
+    session = ben.talk._session
+    assert session is not None
+    envelope = session.encrypt(body.pack([]), random=os.urandom, now=int(world.now))
+    ben.wires[number].carry(ben, ben.metronomes[number].seal(lay_out(CellType.ENVELOPE, envelope)))
+    world.run(60)
+    assert not ada.online
+    assert "session" not in ada.kinds()
+    monkeypatch.undo()
+    renewed(world, ada, ben)
+
+
+def test_a_session_begins_only_with_a_link_that_made_one() -> None:
+    _, ada, _ = friends()
+    active = ada.known._active
+    assert active is not None
+    with pytest.raises(LocalProtocolError):
+        ada.talk.begin(active, 0.0, Batch())

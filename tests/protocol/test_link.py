@@ -1,0 +1,219 @@
+"""One link by itself: its states, deadlines, and what must not happen in which."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from onionchat.crypto.handshake import prologue
+from onionchat.crypto.keys import KeyPair
+from onionchat.crypto.link import SendingCipher
+from onionchat.errors import CryptoError, LocalProtocolError, RemoteProtocolError
+from onionchat.protocol.cell import CellType, lay_out
+from onionchat.protocol.constants import (
+    CELL_SIZE,
+    HANDSHAKE_SECONDS,
+    MAX_TICK_MS,
+    MESSAGE_1_SECONDS,
+    SETTLE_SECONDS,
+    SILENCE_SECONDS,
+    SILENCE_TICKS,
+)
+from onionchat.protocol.greeting import Intent
+from onionchat.protocol.link import Answer, Arrived, Established, Link, LinkState, Outcome, first_to_go
+from onionchat.protocol.record import Psk
+
+ONION = b"o" * 32
+PSKS = tuple(Psk(generation=3 - n, key=bytes([n]) * 32, session=b"session%d" % n) for n in range(3))
+SLOW_MS = 10_000
+
+
+class Two:
+    """A link that was dialled, and the one that accepted it."""
+
+    def __init__(self, *, psk: int = 0, session: bytes | None = None, intent: Intent = Intent.RESUME) -> None:
+        self.now = 100.0
+        self.statics = KeyPair.generate(os.urandom), KeyPair.generate(os.urandom)
+        self.dialler = Link.dial(1, tick_ms=2000, now=self.now)
+        self.accepter = Link.accept(
+            2,
+            prologue=prologue(ONION),
+            static=self.statics[1],
+            psks=PSKS,
+            session=PSKS[psk].session if session is None else session,
+            ratchet_key=KeyPair.generate(os.urandom),
+            random=os.urandom,
+            tick_ms=SLOW_MS,
+            now=self.now,
+        )
+        self._psk, self._intent = PSKS[psk], intent
+
+    def greet(self) -> bytes:
+        return self.dialler.greet(
+            prologue=prologue(ONION),
+            static=self.statics[0],
+            remote_static=self.statics[1].public,
+            psk=self._psk,
+            intent=self._intent,
+            onion=bytes(32),
+            random=os.urandom,
+            now=self.now,
+        )
+
+    def take(self, link: Link, cell: bytes) -> Outcome:
+        return link.receive(cell, random=os.urandom, now=self.now)
+
+    def shake(self) -> tuple[SendingCipher, SendingCipher]:
+        """The whole handshake; the ciphers with which dialler and accepter send."""
+        answer = self.take(self.accepter, self.greet())
+        assert isinstance(answer, Answer)
+        done = self.take(self.dialler, answer.cell)
+        assert isinstance(done, Established)
+        assert done.answer is not None
+        assert self.take(self.accepter, done.answer) == Established(answer=None)
+        return (
+            SendingCipher(self.dialler.take_sending_key()),
+            SendingCipher(self.accepter.take_sending_key()),
+        )
+
+
+COVER = lay_out(CellType.COVER)
+
+
+def test_from_the_dial_to_the_first_cell() -> None:
+    two = Two()
+    assert two.dialler.dialled
+    assert not two.accepter.dialled
+    sending, answering = two.shake()
+    for link in (two.dialler, two.accepter):
+        assert link.alive
+        assert link.completed is None
+        assert not link.half_open
+        assert link.session is None
+        assert link.session_handle == PSKS[0].session
+        assert link.initiator_static == two.statics[0].public
+    assert two.dialler.remote_static == two.statics[1].public
+    assert two.accepter.remote_static == two.statics[0].public
+    first = two.take(two.accepter, sending.seal(COVER))
+    assert first == Arrived(cell_type=CellType.COVER, body=b"", first=True)
+    second = two.take(two.accepter, sending.seal(COVER))
+    assert second == Arrived(cell_type=CellType.COVER, body=b"", first=False)
+    assert two.accepter.completed == two.now
+    two.take(two.dialler, answering.seal(COVER))
+    assert {two.accepter.state, two.dialler.state} == {LinkState.COMPLETE}
+
+
+@pytest.mark.parametrize("psk", range(3))
+def test_any_key_that_the_accepter_holds_will_do_and_it_knows_which_it_was(psk: int) -> None:
+    two = Two(psk=psk)
+    two.shake()
+    assert two.accepter.used == two.dialler.used == PSKS[psk]
+
+
+def test_keys_are_forgotten_when_they_are_not_needed_any_more() -> None:
+    two = Two()
+    two.shake()
+    for link in (two.dialler, two.accepter):
+        assert link.secrets is None
+        assert link._psks == ()
+        assert link._ratchet_key is None
+        assert link._handshake is None
+        with pytest.raises(LocalProtocolError):
+            link.take_sending_key()
+
+
+@pytest.mark.parametrize("intent", [Intent.CONTACT, Intent.RESET])
+def test_a_session_begins_where_the_dialler_wants_one(intent: Intent) -> None:
+    two = Two(intent=intent)
+    two.shake()
+    assert two.dialler.session is not None
+    assert two.accepter.session is not None
+    assert two.dialler.session.can_send
+    assert not two.accepter.session.can_send
+    assert two.dialler.session_handle == two.accepter.session_handle != PSKS[0].session
+    assert two.accepter.intent is intent
+
+
+@pytest.mark.parametrize("session", [b"", b"another."])
+def test_a_session_begins_where_the_accepter_does_not_hold_the_one_that_goes_with_the_key(
+    session: bytes,
+) -> None:
+    two = Two(session=session)
+    two.shake()
+    assert two.dialler.intent is two.accepter.intent is Intent.RESET
+    assert two.dialler.session is not None
+    assert two.accepter.session is not None
+
+
+def test_deadlines() -> None:
+    two = Two()
+    begun = two.now
+    assert (two.dialler.deadline, two.accepter.deadline) == (None, begun + MESSAGE_1_SECONDS)
+    two.now += 80  # a dial through tor takes its time
+    greeted = two.now
+    message_1 = two.greet()
+    assert two.dialler.deadline == greeted + HANDSHAKE_SECONDS
+    answer = two.take(two.accepter, message_1)
+    assert two.accepter.deadline == begun + HANDSHAKE_SECONDS
+    assert isinstance(answer, Answer)
+    two.now += 1
+    done = two.take(two.dialler, answer.cell)
+    assert isinstance(done, Established)
+    assert done.answer is not None
+    assert two.dialler.deadline == two.now + SILENCE_SECONDS + SILENCE_TICKS * SLOW_MS / 1000
+    two.take(two.accepter, done.answer)
+    assert two.accepter.deadline == two.now + SILENCE_SECONDS + SILENCE_TICKS * 2
+    sending = SendingCipher(two.dialler.take_sending_key())
+    two.now += 20
+    two.take(two.accepter, sending.seal(COVER))
+    assert two.accepter.deadline == two.now + SILENCE_SECONDS + SILENCE_TICKS * 2
+    two.accepter.replaced = two.now
+    two.now += 20
+    two.take(two.accepter, sending.seal(COVER))
+    assert two.accepter.deadline == two.now - 20 + SETTLE_SECONDS
+    assert MAX_TICK_MS / 1000 * SILENCE_TICKS + SILENCE_SECONDS > SETTLE_SECONDS
+
+
+def test_a_cell_that_does_not_open_proves_nothing() -> None:
+    two = Two()
+    sending, _ = two.shake()
+    heard = two.accepter.deadline
+    two.now += 5
+    with pytest.raises(CryptoError):
+        two.take(two.accepter, os.urandom(CELL_SIZE))
+    assert two.accepter.deadline == heard
+    assert two.accepter.completed is None
+    assert isinstance(two.take(two.accepter, sending.seal(COVER)), Arrived)
+
+
+@pytest.mark.parametrize("size", [0, CELL_SIZE - 1, CELL_SIZE + 1])
+def test_only_whole_cells_are_looked_at(size: int) -> None:
+    two = Two()
+    two.shake()
+    with pytest.raises(RemoteProtocolError):
+        two.take(two.accepter, bytes(size))
+
+
+def test_what_only_a_bug_of_ours_does() -> None:
+    two = Two()
+    with pytest.raises(LocalProtocolError):
+        two.take(two.dialler, bytes(CELL_SIZE))
+    with pytest.raises(LocalProtocolError):
+        two.dialler.take_sending_key()
+    two.greet()
+    with pytest.raises(LocalProtocolError):
+        two.greet()
+    two.dialler.state = LinkState.CLOSED
+    assert two.dialler.deadline is None
+    with pytest.raises(LocalProtocolError):
+        two.take(two.dialler, bytes(CELL_SIZE))
+    with pytest.raises(LocalProtocolError):
+        Link(1, LinkState.AWAIT_MESSAGE_1, 2000, 0.0).receive(bytes(CELL_SIZE), random=os.urandom, now=0.0)
+
+
+def test_room_is_made_by_the_oldest_that_has_proven_nothing() -> None:
+    waiting = [Link(n, LinkState.AWAIT_MESSAGE_1, 2000, 0.0) for n in range(3)]
+    proven = [Link(n, LinkState.AWAIT_MESSAGE_3, 2000, 0.0) for n in range(3, 6)]
+    assert first_to_go([proven[0], *waiting, proven[1]]) is waiting[0]
+    assert first_to_go(proven) is proven[0]
