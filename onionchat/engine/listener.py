@@ -12,7 +12,8 @@ from pathlib import Path
 
 import trio
 
-BACKLOG = 16
+BACKLOG = 128
+"""Of connections that wait to be accepted; beyond it tor would refuse a contact because of a crowd."""
 
 
 class Listener:
