@@ -19,13 +19,11 @@ Laws: whole processes are measured, as a user would start them.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pty
 import re
 import secrets
 import select
-import struct
 import subprocess
 import sys
 import termios
@@ -52,7 +50,8 @@ SETTLE_SECONDS: Final = 3.0
 """Until an engine that was busy is at rest."""
 FRAME_SECONDS: Final = 30.0
 HELD_SECONDS: Final = 1.0
-_SIZE: Final = (40, 120)
+_ROWS: Final = 40
+_COLUMNS: Final = 120
 _SEQUENCE: Final = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[ -/]*[0-~])")
 
 
@@ -134,7 +133,8 @@ def _first_frame(station: Station, word: str) -> float:
     """Seconds from the start of the TUI until ``word`` is on its screen."""
     ours, theirs = pty.openpty()
     try:
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *_SIZE, 0, 0))
+        termios.tcsetwinsize(theirs, (_ROWS, _COLUMNS))
+        size = {"LINES": str(_ROWS), "COLUMNS": str(_COLUMNS)}  # the reader's own would be believed first
         begun = time.monotonic()
         process = subprocess.Popen(  # noqa: S603 - our own program
             [*_command(), "--vault", str(station.folder)],
@@ -142,29 +142,32 @@ def _first_frame(station: Station, word: str) -> float:
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            env={**os.environ, "TERM": "xterm-256color"},
+            env={**os.environ, "TERM": "xterm-256color", **size},
         )
-        try:
-            _read_until(ours, word.encode(), begun + FRAME_SECONDS)
-            return time.monotonic() - begun
-        finally:
-            process.kill()
-            process.wait()
     finally:
-        os.close(ours)
         os.close(theirs)
+    try:
+        _read_until(ours, word.encode(), begun + FRAME_SECONDS)
+        return time.monotonic() - begun
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
 
 
 def _read_until(terminal: int, word: bytes, deadline: float) -> None:
     """Read what a program draws until ``word`` is among it.
 
     Raises:
-        ControlError: it was not in time.
+        ControlError: the program ended, or it was not in time.
     """
     drawn = b""
     while time.monotonic() < deadline:
         if select.select([terminal], [], [], 0.1)[0]:
-            drawn += os.read(terminal, 1 << 16)
+            try:
+                drawn += os.read(terminal, 1 << 16)
+            except OSError:  # EIO: nobody holds the terminal's other end
+                raise ControlError("tui-ended", "the TUI ended before it showed its main screen") from None
             if word in _SEQUENCE.sub(b"", drawn):
                 return
     raise ControlError("tui-silent", f"the TUI did not show its main screen within {FRAME_SECONDS:.0f} s")

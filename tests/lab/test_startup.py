@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+import pty
 
 import pytest
 
@@ -28,12 +28,20 @@ def test_every_figure_is_there_and_the_control_is_detected() -> None:
     assert found.controls[0].seen >= HELD_SECONDS
 
 
-def test_a_word_is_found_among_what_moves_the_cursor(tmp_path: Path) -> None:
+def test_a_word_is_found_among_what_moves_the_cursor() -> None:
     reading, writing = os.pipe()
     os.write(writing, b"\x1b[2J\x1b[1;31mCon\x1b[0mtact10\x1b[?25l")
     _read_until(reading, b"Contact10", deadline=float("inf"))
     os.close(writing)
     os.close(reading)
+
+
+def test_a_program_that_ended_is_an_error() -> None:
+    ours, theirs = pty.openpty()
+    os.close(theirs)
+    with pytest.raises(ControlError, match="ended"):
+        _read_until(ours, b"Contact10", deadline=float("inf"))
+    os.close(ours)
 
 
 def test_a_screen_that_never_comes_is_an_error() -> None:

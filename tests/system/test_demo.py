@@ -120,7 +120,7 @@ class Terminal:
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            env=os.environ | {"TERM": "xterm-256color"},
+            env=os.environ | {"TERM": "xterm-256color", "LINES": "40", "COLUMNS": "120"},
         )
         self._theirs = theirs
         self._shown = ""
