@@ -107,73 +107,86 @@ class Mixing:
         self.waiting = part.epoch, secret + binding
 
 
+class Whole(DoubleRatchet):
+    @staticmethod
+    def _build_associated_data(associated_data: bytes, header: Header) -> bytes:
+        return associated_data + pack_header(
+            header.ratchet_pub, header.previous_sending_chain_length, header.sending_chain_length, 0
+        )
+
+
+Marks = dict[frozenset[bytes], tuple[int, bytes]]
+"""Where a proposer mixed: the two public keys of that exchange, the epoch, and what was mixed in. Our headers
+carry the epoch; this is how the other implementation's receivers learn it."""
+
+
 class Other:
     """One side, played by the other implementation."""
 
-    def __init__(self, keys: Keys, marks: dict[frozenset[bytes], tuple[int, bytes]]) -> None:
-        self.mixing = mixing = Mixing()
+    def __init__(self, keys: Keys, marks: Marks) -> None:
+        self.mixing = Mixing()
         self.privates: list[bytes] = []
-        privates = self.privates
+        """Ratchet keys that we drew and it has not asked for."""
         self.ratchet: DoubleRatchet | None = None
-
-        class Exchange(DiffieHellmanRatchet):
-            @staticmethod
-            def _generate_priv() -> bytes:
-                return privates.pop(0)
-
-            @staticmethod
-            def _derive_pub(priv: bytes) -> bytes:
-                return KeyPair.from_secret(priv).public
-
-            @staticmethod
-            def _perform_diffie_hellman(own_priv: bytes, other_pub: bytes) -> bytes:
-                pair = frozenset((KeyPair.from_secret(own_priv).public, other_pub))
-                shared = exchange(own_priv, other_pub)
-                if pair in marks:  # the proposer mixed here, and its header says so
-                    mixing.completed, mixed = marks[pair]
-                    return shared + mixed
-                if mixing.waiting is not None and not privates_are_due():
-                    marks[pair] = mixing.waiting
-                    mixing.completed, mixed = mixing.waiting
-                    mixing.waiting = None
-                    return shared + mixed
-                return shared
-
-        def privates_are_due() -> bool:
-            """Whether this exchange comes before our next key is made: it is the one for receiving."""
-            return bool(privates)
-
-        class Sealing(AEAD):
-            @staticmethod
-            async def encrypt(plaintext: bytes, key: bytes, associated_data: bytes) -> bytes:
-                keys.theirs.append(key)
-                return seal(plaintext, associated_data, bytes(24), key)
-
-            @staticmethod
-            async def decrypt(ciphertext: bytes, key: bytes, associated_data: bytes) -> bytes:
-                keys.theirs.append(key)
-                try:
-                    return unseal(ciphertext, associated_data, bytes(24), key)
-                except SodiumError:
-                    raise AuthenticationFailedException from None
-
-        class Whole(DoubleRatchet):
-            @staticmethod
-            def _build_associated_data(associated_data: bytes, header: Header) -> bytes:
-                return associated_data + pack_header(
-                    header.ratchet_pub, header.previous_sending_chain_length, header.sending_chain_length, 0
-                )
-
-        self.whole = Whole
         self.parts: dict[str, Any] = {
-            "diffie_hellman_ratchet_class": Exchange,
+            "diffie_hellman_ratchet_class": exchanging(self.privates, self.mixing, marks),
             "root_chain_kdf": RootKdf,
             "message_chain_kdf": ChainKdf,
             "message_chain_constant": b"",
             "dos_protection_threshold": 1000,
             "max_num_skipped_message_keys": 2000,
-            "aead": Sealing,
+            "aead": sealing(keys),
         }
+
+
+def exchanging(privates: list[bytes], mixing: Mixing, marks: Marks) -> type[DiffieHellmanRatchet]:
+    """Our exchange and our ratchet keys, with the second secrets where they belong."""
+
+    class Exchange(DiffieHellmanRatchet):
+        @staticmethod
+        def _generate_priv() -> bytes:
+            return privates.pop(0)
+
+        @staticmethod
+        def _derive_pub(priv: bytes) -> bytes:
+            return KeyPair.from_secret(priv).public
+
+        @staticmethod
+        def _perform_diffie_hellman(own_priv: bytes, other_pub: bytes) -> bytes:
+            pair = frozenset((KeyPair.from_secret(own_priv).public, other_pub))
+            shared = exchange(own_priv, other_pub)
+            if pair in marks:
+                mixing.completed, mixed = marks[pair]
+                return shared + mixed
+            receiving = bool(privates)  # the exchange for sending comes after the key that we drew was taken
+            if mixing.waiting is None or receiving:
+                return shared
+            marks[pair] = mixing.waiting
+            mixing.completed, mixed = mixing.waiting
+            mixing.waiting = None
+            return shared + mixed
+
+    return Exchange
+
+
+def sealing(keys: Keys) -> type[AEAD]:
+    """Our AEAD, which writes its keys down."""
+
+    class Sealing(AEAD):
+        @staticmethod
+        async def encrypt(plaintext: bytes, key: bytes, associated_data: bytes) -> bytes:
+            keys.theirs.append(key)
+            return seal(plaintext, associated_data, bytes(24), key)
+
+        @staticmethod
+        async def decrypt(ciphertext: bytes, key: bytes, associated_data: bytes) -> bytes:
+            keys.theirs.append(key)
+            try:
+                return unseal(ciphertext, associated_data, bytes(24), key)
+            except SodiumError:
+                raise AuthenticationFailedException from None
+
+    return Sealing
 
 
 class Side:
@@ -208,7 +221,7 @@ class Walk:
         self.watch(monkeypatch)
         session = session_seed(self.rng.randbytes)
         own = KeyPair.generate(self.rng.randbytes)
-        marks: dict[frozenset[bytes], tuple[int, bytes]] = {}
+        marks: Marks = {}
         others = [Other(self.keys, marks) for _ in range(2)]
         self.root, self.first = session.root, own
         responder = Ratchet.respond(session, own_ratchet=own, now=NOW)
@@ -272,7 +285,7 @@ class Walk:
         if other.ratchet is not None:
             return done(other.ratchet.encrypt_message(body, b"ad"))
         other.ratchet, message = done(
-            other.whole.encrypt_initial_message(
+            Whole.encrypt_initial_message(
                 shared_secret=self.root,
                 recipient_ratchet_pub=self.first.public,
                 message=body,
@@ -288,7 +301,7 @@ class Walk:
         other = side.other
         if other.ratchet is None:
             other.ratchet, opened = done(
-                other.whole.decrypt_initial_message(
+                Whole.decrypt_initial_message(
                     shared_secret=self.root,
                     own_ratchet_priv=self.first.secret(),
                     message=theirs,
