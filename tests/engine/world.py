@@ -55,6 +55,14 @@ def children(pid: int) -> dict[str, int]:
     return found
 
 
+def _pipe(secret: str) -> int:
+    """A descriptor from which a secret can be read once."""
+    reader, writer = os.pipe()
+    os.write(writer, secret.encode("utf-8", "surrogateescape") + b"\n")
+    os.close(writer)
+    return reader
+
+
 class Running:
     """One engine, from `serve` to its end. The tor below it has no network."""
 
@@ -63,19 +71,23 @@ class Running:
         folder: Path,
         *options: str,
         passphrase: str | None = PASSPHRASE,
+        control_password: str | None = None,
         credentials: Path | None = None,
+        name: str = "v",
     ) -> None:
-        self.vault = folder / "v"
-        extra = folder / "extra"
-        extra.write_text("DisableNetwork 1\n")
-        arguments = ["--vault", str(self.vault), "serve", "--torrc", str(extra), "--tick", "0.25", *options]
-        descriptors: tuple[int, ...] = ()
+        self.vault = folder / name
+        arguments = ["--vault", str(self.vault), "serve", "--tick", "0.25", *options]
+        if not {"--control", "--torrc"} & {*options}:
+            extra = folder / "extra"
+            extra.write_text("DisableNetwork 1\n")
+            arguments += ["--torrc", str(extra)]
         if passphrase is not None:
-            reader, writer = os.pipe()
-            os.write(writer, passphrase.encode() + b"\n")
-            os.close(writer)
-            arguments += ["--create", "--passphrase-fd", str(reader)]
-            descriptors = (reader,)
+            arguments.append("--create")
+        descriptors = []
+        for option, secret in (("--passphrase-fd", passphrase), ("--control-password-fd", control_password)):
+            if secret is not None:
+                descriptors.append(_pipe(secret))
+                arguments += [option, str(descriptors[-1])]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "onionchat", *arguments],
             pass_fds=descriptors,
@@ -118,6 +130,11 @@ class Running:
         report = self.ask(requests.Status())
         assert isinstance(report, StatusReport)
         return report
+
+    def refused(self) -> tuple[int, str]:
+        """Exit status and stderr of an engine that does not start."""
+        _, said = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, said.decode()
 
     @property
     def children(self) -> dict[str, int]:
