@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 from collections.abc import Sequence
@@ -245,6 +246,25 @@ async def test_a_contact_is_removed_while_it_is_being_dialled(
         far.setblocking(False)
         with pytest.raises(BlockingIOError):  # nothing was said to whoever was reached
             far.recv(1)
+
+
+async def test_a_dial_that_fails_for_want_of_descriptors_is_tried_again(
+    tmp_path: Path, clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = []
+
+    def exhausted() -> socket.socket:
+        tries.append(1)
+        raise OSError(errno.EMFILE, "too many open files")
+
+    def connector(self: core.Core, machine: Machine, onion: bytes) -> Connector:
+        return exhausted
+
+    monkeypatch.setattr(core.Core, "_connector", connector)
+    async with people(tmp_path, MemoryVault()) as (ada,):
+        ada.accept(core.foreign_invite())
+        await until(lambda: len(tries) > 2)
+        assert ada.alive
 
 
 async def test_what_expired_while_nobody_looked_is_never_handed_out(tmp_path: Path, clock: MockClock) -> None:
