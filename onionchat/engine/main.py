@@ -137,11 +137,11 @@ async def _serve(plan: Plan, launch: Launch, passphrase_fd: int | None, password
 async def _live(engine: Engine, answers: Answers, nursery: trio.Nursery, passphrase_fd: int | None) -> None:
     """Start everything but the control socket."""
     await nursery.start(engine.sender.serve)
-    step_back()
     if engine.plan.amnesic:
         engine.open(MemoryVault())
     elif passphrase_fd is not None or engine.plan.credential:
         _unlock(engine.plan, answers, engine.plan.credential if passphrase_fd is None else passphrase_fd)
+    step_back()  # before there is a tor, and after the passphrase, whose cost need not wait for anybody
     nursery.start_soon(engine.tor.serve)
     nursery.start_soon(engine.time.serve)
     nursery.start_soon(engine.keep_invites)

@@ -82,7 +82,7 @@ def test_a_wrong_passphrase_ends_serve_with_its_own_status(tmp_path: Path) -> No
 
 
 def test_everything_ends_with_a_launcher_that_is_killed(tmp_path: Path) -> None:
-    with Running(tmp_path) as engine:
+    with Running(tmp_path, passphrase=None) as engine:
         engine.status()
         pids = eventually(lambda: engine.children if len(engine.children) == 3 else None)
         engine.process.kill()
@@ -90,7 +90,7 @@ def test_everything_ends_with_a_launcher_that_is_killed(tmp_path: Path) -> None:
 
 
 def test_stop_leaves_no_process_and_no_file_of_the_run(tmp_path: Path) -> None:
-    with Running(tmp_path) as engine:
+    with Running(tmp_path, passphrase=None) as engine:
         engine.status()
         pids = eventually(lambda: engine.children if len(engine.children) == 3 else None)
         engine.ask(requests.Stop())
@@ -103,7 +103,7 @@ def test_engine_steps_back_and_tor_does_not_also_when_it_was_restarted(tmp_path:
     def policies(pids: dict[str, int]) -> dict[str, int]:
         return {name: os.sched_getscheduler(pid) for name, pid in pids.items()}
 
-    with Running(tmp_path) as engine:
+    with Running(tmp_path, passphrase=None) as engine:
         engine.status()
         pids = eventually(lambda: engine.children if len(engine.children) == 3 else None)
         seen = policies(pids)
@@ -120,7 +120,7 @@ def test_engine_steps_back_and_tor_does_not_also_when_it_was_restarted(tmp_path:
 
 
 def test_a_metronome_that_is_killed_is_replaced(tmp_path: Path) -> None:
-    with Running(tmp_path) as engine:
+    with Running(tmp_path, passphrase=None) as engine:
         engine.status()
         pids = eventually(lambda: engine.children if len(engine.children) == 3 else None)
         os.kill(pids["metronome"], signal.SIGKILL)
@@ -132,7 +132,7 @@ def test_a_metronome_that_is_killed_is_replaced(tmp_path: Path) -> None:
             )
         )
         assert again["engine"] == pids["engine"]
-        assert engine.status().vault == "open"
+        assert engine.status().vault == "absent"
 
 
 def test_a_credential_opens_an_engine_that_was_started_again_as_well(tmp_path: Path) -> None:
