@@ -103,7 +103,7 @@ class Invitation:
             case Answer(cell=answer):
                 batch.do(do.SendCell(link=link.number, cell=answer))
             case Established():
-                if link.intent is not Intent.CONTACT or not any(link.peer_onion):
+                if link.intent is not Intent.CONTACT:
                     raise RemoteProtocolError("an invite that was dialled for something else")
                 self._used(link, now, batch)
 

@@ -272,6 +272,8 @@ class Link:
     def _finish_accepted(self, cell: bytes, now: float) -> Established:
         handshake, key = self._hands()
         theirs = greeting.read(handshake.read(cell), InitiatorGreeting)
+        if theirs.intent is Intent.CONTACT and not any(theirs.onion):
+            raise RemoteProtocolError("a first contact without an address")
         self.intent, self.peer_onion = theirs.intent, theirs.onion
         self.initiator_static = handshake.remote_static
         self._establish(handshake, theirs.tick_ms)

@@ -209,7 +209,8 @@ class Talk:
         if mine or self.inbox.known(part.id):
             self.inbox.acknowledge(part.id)
             return
-        whole = self.inbox.assemble(part) if active or len(part.data) == part.total else None
+        # on a link that was not chosen, an earlier text may have been lost: all come again, in their order
+        whole = self.inbox.assemble(part) if active else None
         if whole is None:
             return
         try:

@@ -56,7 +56,7 @@ class Two:
             remote_static=self.statics[1].public,
             psk=self._psk,
             intent=self._intent,
-            onion=bytes(32),
+            onion=b"a" * 32 if self._intent is Intent.CONTACT else bytes(32),
             random=os.urandom,
             now=self.now,
         )
