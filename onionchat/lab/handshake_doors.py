@@ -1,6 +1,7 @@
 """The doors of a handshake: each of its messages, at the side that reads it.
 
-Laws: the handshake up to the message is real and is not timed.
+Laws: the handshake up to the message is real and is not timed. A message that is taken is followed to what
+the protocol does about it at once: the answer, or the session.
 """
 
 from __future__ import annotations
@@ -9,13 +10,17 @@ from collections.abc import Callable
 from os import urandom
 from typing import Final
 
-from ..crypto.handshake import PAYLOAD_SIZES, Handshake, prologue
+from ..crypto.handshake import Handshake, prologue
 from ..crypto.keys import KEY_SIZE, KeyPair
 from ..crypto.link import CELL_SIZE
+from ..crypto.ratchet import Ratchet
+from ..errors import RemoteProtocolError
 from ..protocol import greeting
 from ..protocol.keyring import MAX_PSKS
 from .door import Door, flipped, refusing
 from .stopwatch import Contestant, Work
+
+_Change = Callable[[bytes], bytes]
 
 
 class _Meeting:
@@ -55,18 +60,28 @@ _LARGEST_3: Final = greeting.InitiatorGreeting(
 def message_1_door(factor: int = 1) -> Door:
     """What a stranger can send; with ``factor`` times as many psks where it is refused."""
     few, many = _Meeting(MAX_PSKS), _Meeting(MAX_PSKS * factor)
-    empty = greeting.fill(None, 1)
+    empty, answer = greeting.fill(None, 1), greeting.fill(_LARGEST_2, 2)
 
     def taken() -> Work:
         initiator, responder = few.sides()
         message = initiator.write(empty)
-        return lambda: greeting.is_empty(responder.read(message))
 
-    def refused(change: Callable[[bytes], bytes], psk: bytes | None = None) -> Contestant:
+        def work() -> None:
+            responder.read(message)
+            responder.write(answer)
+
+        return work
+
+    def refused(change: _Change, psk: bytes | None = None, payload: bytes = empty) -> Contestant:
         def prepare() -> Work:
             initiator, responder = many.sides(psk)
-            message = change(initiator.write(empty))
-            return refusing(lambda: responder.read(message))
+            message = change(initiator.write(payload))
+
+            def work() -> None:
+                if not greeting.is_empty(responder.read(message)):
+                    raise RemoteProtocolError("the first payload is not empty")
+
+            return refusing(work)
 
         return Contestant(prepare=prepare)
 
@@ -78,6 +93,7 @@ def message_1_door(factor: int = 1) -> Door:
             "random bytes": refused(lambda _: urandom(CELL_SIZE)),
             "a changed KEM key": refused(flipped(600)),
             "a changed payload": refused(flipped(-1)),
+            "a payload that is not empty": refused(bytes, payload=b"\x01" * len(empty)),
             "a key of small order": refused(lambda message: bytes(KEY_SIZE) + message[KEY_SIZE:]),
             "too short": refused(lambda message: message[:-1]),
         },
@@ -85,10 +101,11 @@ def message_1_door(factor: int = 1) -> Door:
 
 
 def message_2_door() -> Door:
-    """At the initiator."""
+    """At the initiator, who answers with the last message."""
     meeting = _Meeting(1)
+    last = greeting.fill(_LARGEST_3, 3)
 
-    def contestant(change: Callable[[bytes], bytes], payload: bytes, *, good: bool = False) -> Contestant:
+    def contestant(change: _Change, payload: bytes, *, good: bool = False) -> Contestant:
         def prepare() -> Work:
             initiator, responder = meeting.sides()
             responder.read(initiator.write(greeting.fill(None, 1)))
@@ -96,30 +113,25 @@ def message_2_door() -> Door:
 
             def work() -> None:
                 greeting.read(initiator.read(message), greeting.ResponderGreeting)
+                initiator.write(last)
 
             return work if good else refusing(work)
 
         return Contestant(prepare=prepare)
 
-    whole = greeting.fill(_LARGEST_2, 2)
     return Door(
         name="message_2",
-        taken={"with the largest greeting": contestant(bytes, whole, good=True)},
-        refused={
-            "random bytes": contestant(lambda _: urandom(CELL_SIZE), whole),
-            "a changed ciphertext": contestant(flipped(600), whole),
-            "a changed payload": contestant(flipped(-1), whole),
-            "a greeting without our version": contestant(bytes, whole.replace(b"\x01" * 16, b"\x02" * 16)),
-            "a greeting that is none": contestant(bytes, b"\x03\x00" + b"\x91" * (PAYLOAD_SIZES[1] - 2)),
-        },
+        taken={"with the largest greeting": contestant(bytes, greeting.fill(_LARGEST_2, 2), good=True)},
+        refused=_refused(contestant, greeting.fill(_LARGEST_2, 2)),
     )
 
 
 def message_3_door() -> Door:
-    """At the responder, who then knows whom it talks with."""
+    """At the responder, who then has a link and a session."""
     meeting = _Meeting(1)
+    own = KeyPair.generate(urandom)
 
-    def contestant(change: Callable[[bytes], bytes], payload: bytes, *, good: bool = False) -> Contestant:
+    def contestant(change: _Change, payload: bytes, *, good: bool = False) -> Contestant:
         def prepare() -> Work:
             initiator, responder = meeting.sides()
             responder.read(initiator.write(greeting.fill(None, 1)))
@@ -128,20 +140,27 @@ def message_3_door() -> Door:
 
             def work() -> None:
                 greeting.read(responder.read(message), greeting.InitiatorGreeting)
+                Ratchet.respond(responder.secrets().session, own_ratchet=own, now=0).to_bytes()
 
             return work if good else refusing(work)
 
         return Contestant(prepare=prepare)
 
-    whole = greeting.fill(_LARGEST_3, 3)
     return Door(
         name="message_3",
-        taken={"with the largest greeting": contestant(bytes, whole, good=True)},
-        refused={
-            "random bytes": contestant(lambda _: urandom(CELL_SIZE), whole),
-            "a changed static key": contestant(flipped(8), whole),
-            "a changed payload": contestant(flipped(-1), whole),
-            "a greeting without our version": contestant(bytes, whole.replace(b"\x01" * 16, b"\x02" * 16)),
-            "a greeting that is none": contestant(bytes, b"\x07\x00" + b"\x91" * (PAYLOAD_SIZES[2] - 2)),
-        },
+        taken={"with the largest greeting": contestant(bytes, greeting.fill(_LARGEST_3, 3), good=True)},
+        refused=_refused(contestant, greeting.fill(_LARGEST_3, 3)),
     )
+
+
+def _refused(contestant: Callable[[_Change, bytes], Contestant], payload: bytes) -> dict[str, Contestant]:
+    """What is wrong with a message that has a greeting in it."""
+    size = len(payload)
+    return {
+        "random bytes": contestant(lambda _: urandom(CELL_SIZE), payload),
+        "a changed beginning": contestant(flipped(0), payload),
+        "a changed second part": contestant(flipped(40), payload),
+        "a changed payload": contestant(flipped(-1), payload),
+        "a greeting without our version": contestant(bytes, payload.replace(b"\x01" * 16, b"\x02" * 16)),
+        "a greeting that is none": contestant(bytes, (size - 2).to_bytes(2, "big") + b"\x91" * (size - 2)),
+    }

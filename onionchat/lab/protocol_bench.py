@@ -62,7 +62,7 @@ def measure(_folder: Path, *, lifeline: int, tell: Progress, quick: bool) -> Evi
     seconds = fastest(_contestants(), turns)
     tell(0.6, "timing what is refused")
     figures, controls = _judge(seconds)
-    refused, more_controls = measure_rejections(turns // 4)
+    refused, more_controls = measure_rejections(turns // 2)
     figures += [
         at_most("state_bytes", _largest_state(), "B", 2_000),
         at_most("state_full_bytes", len(_full_ratchet().to_bytes()), "B", 160_000),

@@ -6,9 +6,10 @@ figure is the time of its costliest refusal over that of its costliest acceptanc
 the largest. A tenth is allowed: an input that is found bad at its very end costs what a good one does, and
 raising an exception on top.
 
-The doors: an invite's text, a line on the control socket, each message of a handshake (with the six psks that
-a responder may hold), and a cell, which is followed to the end: its seal, its layout, the envelope in it, and
-the parts in that. The costliest cell that is taken makes the receiver skip 1,000 envelopes in two chains.
+The doors: an invite's text; a line on the control socket; each message of a handshake, at a responder with
+the six psks that it may hold, with what follows at once where the message is taken; and a cell to its end:
+its seal, its layout, the envelope in it and the parts in that. The costliest cell that is taken makes the
+receiver skip 1,000 envelopes in each of two chains.
 
 The control is a responder with twice as many psks: refusing must be seen to cost twice as much.
 
@@ -35,7 +36,8 @@ def measure_rejections(turns: int) -> tuple[list[Figure], list[Control]]:
     ratios = {door.name: _ratio(door, turns) for door in doors}
     figures = [at_most("reject_over_accept", max(ratios.values()), "", ALLOWED)]
     figures += [fact(f"reject_{name}", ratio, "") for name, ratio in ratios.items()]
-    return figures, [between("refusing_with_twice_the_psks", _ratio(message_1_door(2), turns), 1.5, 2.5)]
+    twice = _ratio(message_1_door(2), turns) / ratios["message_1"]
+    return figures, [between("refusing_with_twice_the_psks", twice, 1.5, 2.5)]
 
 
 def _ratio(door: Door, turns: int) -> float:
