@@ -1,0 +1,376 @@
+"""One side of one contact: «Psks», «Intents and sessions», «Two links».
+
+`dial` and `accept` begin a link, `read` takes one message or cell of it, `next_cell` is what its schedule
+writes, `pass_time` ends what is due. Every moment comes in as seconds since 1970.
+"""
+
+from __future__ import annotations
+
+import os
+
+from . import cell
+from .body import (
+    Acknowledgement,
+    Address,
+    Hello,
+    KemCiphertext,
+    KemKey,
+    Part,
+    read_body,
+    write_body,
+)
+from .cell import Direction, read_cell, write_cell
+from .contact import Contact
+from .delivery import Delivery, Outgoing
+from .greeting import (
+    CONTACT,
+    PAYLOAD_1,
+    RESET,
+    RESUME,
+    InitiatorGreeting,
+    ResponderGreeting,
+    check_payload_1,
+    read_initiator,
+    read_responder,
+)
+from .handshake import Initiator, Outcome, Responder
+from .link import Link, Session, State
+from .primitives import Refused, new_secret, public_key
+from .psk import Psk, Psks
+from .ratchet import Ratchet
+
+SETTLING_SECONDS = 60
+
+
+class Side:
+    def __init__(self, contact: Contact, *, tick_ms: int = 2_000, lifetime: int = 86_400) -> None:
+        self.contact = contact
+        self.tick_ms = tick_ms
+        self.delivery = Delivery(lifetime)
+        self.psks = Psks()
+        self.session: Session | None = None
+        self.links: list[Link] = []
+        self.active: Link | None = None
+        self.refused = 0  # dials that the other side ended while message 2 was awaited
+        self.resets = 0  # sessions that replaced another one
+
+    # --- links begin and end ---
+
+    def dial(self, now: float) -> Link:
+        onion, responder_static, static_secret = self.contact.to_dial()
+        self._note_unanswered()
+        psk, key = None, b""
+        if self._joins:
+            key = self.contact.invite.psk if self.contact.invite else b""
+        else:
+            psk = self.psks.for_dial(self.session.id if self.session else None, self.refused)
+            key = psk.key
+        initiator = Initiator(
+            onion=onion, responder_static=responder_static, static_secret=static_secret, psk=key
+        )
+        link = Link(True, onion, now, State.AWAIT_MESSAGE_2, now, psk=psk, initiator=initiator)
+        link.out.append(initiator.write_1(bytes(PAYLOAD_1)))
+        self.links.append(link)
+        return link
+
+    def accept(self, onion: bytes, now: float) -> Link:
+        self._note_unanswered()
+        link = Link(False, onion, now, State.AWAIT_MESSAGE_1, now)
+        self.links.append(link)
+        return link
+
+    def read(self, link: Link, message: bytes, now: float) -> None:
+        """One message of the handshake or one cell; whatever is against the text ends the link."""
+        link.heard = now
+        try:
+            if link.state is State.AWAIT_MESSAGE_1:
+                self._read_1(link, message, now)
+            elif link.state is State.AWAIT_MESSAGE_2:
+                self._read_2(link, message, now)
+            elif link.state is State.AWAIT_MESSAGE_3:
+                self._read_3(link, message, now)
+            elif link.carries_cells:
+                self._read_cell(link, message, now)
+        except Refused as refusal:
+            self._end(link, str(refusal))
+
+    def lose_connection(self, link: Link) -> None:
+        """The other side or the network ended it."""
+        if link.state is State.AWAIT_MESSAGE_2:
+            self.refused += 1
+        self._end(link, "the connection ended")
+
+    def pass_time(self, now: float) -> None:
+        for link in list(self.links):
+            if now >= link.ends_at():
+                self._end(link, "a deadline passed")
+        self.delivery.pass_time(now)
+
+    def lose_session(self) -> None:
+        """As if the state could not be read."""
+        self._lose("its state cannot be read")
+
+    @property
+    def _joins(self) -> bool:
+        return not self.contact.is_inviter and not self.contact.is_in_contact
+
+    def _end(self, link: Link, why: str) -> None:
+        link.close(why)
+        if link in self.links:
+            self.links.remove(link)
+        if self.active is link:
+            self.active = None
+
+    def _lose(self, why: str) -> None:
+        if self.session:
+            self.session.lost = True
+        for link in [link for link in self.links if link.carries_cells and link.pending is None]:
+            self._end(link, why)
+
+    def _note_unanswered(self) -> None:
+        if self.session and self.session.ratchet.unanswered:
+            self.session.lost = True
+
+    def _holds(self, session: bytes) -> bool:
+        return self.session is not None and self.session.id == session and not self.session.lost
+
+    # --- the handshake, as it is read ---
+
+    def _read_1(self, link: Link, message: bytes, now: float) -> None:
+        secret = self.contact.static_secret_at(link.onion)
+        psks: list[Psk | None] = [*self.psks.newest_first()]
+        if self.contact.is_invite_psk_good_at(link.onion, now):
+            psks.append(None)
+        for psk in psks:
+            key = psk.key if psk else self.contact.invite.psk if self.contact.invite else b""
+            responder = Responder(onion=link.onion, static_secret=secret, psk=key)
+            try:
+                payload = responder.read_1(message)
+            except Refused:
+                continue
+            break
+        else:
+            raise Refused("message 1 opens under none of the psks")
+        check_payload_1(payload)
+        link.psk, link.responder, link.ratchet_secret = psk, responder, new_secret()
+        link.says_reset = psk is not None and not self._holds(psk.session)
+        greeting = ResponderGreeting(
+            ratchet=public_key(link.ratchet_secret), tick_ms=self.tick_ms, reset=link.says_reset
+        )
+        link.out.append(responder.write_2(greeting.payload()))
+        link.state = State.AWAIT_MESSAGE_3
+
+    def _read_2(self, link: Link, message: bytes, now: float) -> None:
+        initiator = link.initiator
+        if initiator is None:
+            raise ValueError("this link was not dialled here")
+        greeting = read_responder(initiator.read_2(message))
+        if link.psk is None:
+            intent = CONTACT
+        else:
+            resumes = self._holds(link.psk.session) and not greeting.reset
+            intent = RESUME if resumes else RESET
+        onion = self.contact.pair_onion if intent == CONTACT else bytes(32)
+        own = InitiatorGreeting(intent=intent, tick_ms=self.tick_ms, onion=onion)
+        message_3 = initiator.write_3(own.payload())
+        outcome = initiator.outcome()
+        session = None
+        if intent != RESUME:
+            ratchet = Ratchet.initiator(outcome, greeting.ratchet, now)
+            session = Session(outcome.session_id, ratchet, began_here=True)
+        self._open(link, outcome, intent, session, now)
+        link.peer_tick = greeting.tick_ms / 1000
+        link.sending, link.receiving = Direction(outcome.k_i), Direction(outcome.k_r)
+        link.out.append(message_3)
+
+    def _read_3(self, link: Link, message: bytes, now: float) -> None:
+        responder = link.responder
+        if responder is None:
+            raise ValueError("this link was dialled here")
+        greeting = read_initiator(responder.read_3(message))
+        outcome = responder.outcome()
+        self.contact.check_initiator(outcome.initiator_static)
+        if link.psk is None and not self.contact.is_invite_psk_good_at(link.onion, now):
+            raise Refused("the psk was dropped")
+        if link.psk is not None and link.psk not in self.psks.held:
+            raise Refused("the psk was dropped")
+        if (greeting.intent == CONTACT) != (link.psk is None):
+            raise Refused("CONTACT with a resume psk, or something else with the invite's")
+        if greeting.intent == CONTACT and greeting.onion == bytes(32):
+            raise Refused("CONTACT without an onion")
+        if greeting.intent == RESUME and link.says_reset:
+            raise Refused("RESUME after it was told to reset")
+        session = None
+        if greeting.intent != RESUME:
+            ratchet = Ratchet.responder(outcome, link.ratchet_secret, now)
+            session = Session(outcome.session_id, ratchet, began_here=False)
+        if greeting.intent == CONTACT:
+            self._meet(link, outcome.initiator_static, greeting.onion)
+        self._open(link, outcome, greeting.intent, session, now)
+        if not self.contact.is_inviter:
+            self._be_in_contact()  # the inviter has dialled
+        link.peer_tick = greeting.tick_ms / 1000
+        link.sending, link.receiving = Direction(outcome.k_r), Direction(outcome.k_i)
+        for other in [other for other in self.links if other.carries_cells and not other.dialled]:
+            if other not in (link, self.active):
+                self._end(other, "the peer dialled anew")
+
+    def _meet(self, link: Link, static: bytes, onion: bytes) -> None:
+        if not self.contact.is_in_contact:
+            own = Address(id=os.urandom(16), onion=self.contact.pair_onion, static=self.contact.pair_static)
+            self.delivery.queue(own)
+        self.contact.meet(static, onion)
+        for other in [other for other in self.links if other is not link]:
+            self._end(other, "the joiner begins anew")
+
+    def _open(self, link: Link, outcome: Outcome, intent: int, session: Session | None, now: float) -> None:
+        """Message 3 was written or read."""
+        link.state, link.outcome, link.heard = State.OPEN, outcome, now
+        link.session = session.id if session else link.psk.session if link.psk else b""
+        psk = Psk(outcome.resume_psk, link.generation + 1, link.session)
+        if intent == CONTACT and session:
+            self.psks.replace_all(psk)
+            self._begin(session)
+        else:
+            self.psks.add(psk, made_with=link.psk)
+            link.pending = session
+
+    def _begin(self, session: Session) -> None:
+        """The session counts from now on; the side that dialled says hello."""
+        self.session = session
+        if session.began_here:
+            self.delivery.queue(Hello(id=os.urandom(16)))
+
+    def _be_in_contact(self) -> None:
+        self.contact.is_in_contact, self.contact.invite_psk_held = True, False
+
+    # --- cells ---
+
+    def next_cell(self, link: Link, now: float) -> bytes:
+        """What the schedule of the link writes in its next slot."""
+        if link.sending is None or not link.carries_cells:
+            raise ValueError("this link carries no cells")
+        return link.sending.seal(self._lay_out(link, now))
+
+    def last_cell(self, link: Link) -> bytes:
+        """A close cell; the link ends with it."""
+        if link.sending is None or not link.carries_cells:
+            raise ValueError("this link carries no cells")
+        sealed = link.sending.seal(write_cell(cell.CLOSE))
+        self._end(link, "closed here")
+        return sealed
+
+    def _lay_out(self, link: Link, now: float) -> bytes:
+        if link is not self.active:
+            return write_cell(cell.COVER)
+        if not link.said_have_list:
+            link.said_have_list = True
+            return write_cell(cell.HAVE_LIST, self.delivery.have_list())
+        if self.session and self._holds(link.session) and self.session.ratchet.can_send:
+            parts = self.delivery.parts(self._kem_parts(link, self.session.ratchet, now))
+            if parts:
+                return write_cell(cell.ENVELOPE, self.session.ratchet.seal(write_body(parts)))
+        return write_cell(cell.COVER)
+
+    def _kem_parts(self, link: Link, ratchet: Ratchet, now: float) -> list[Part]:
+        epoch = ratchet.epoch + 1
+        if epoch in link.kem_said:
+            return []
+        part: Part
+        if ratchet.propose(now):
+            part = KemKey(epoch=epoch, key=ratchet.kem_key)
+        elif ratchet.ciphertext:
+            part = KemCiphertext(epoch=epoch, ciphertext=ratchet.ciphertext)
+        else:
+            return []
+        link.kem_said.add(epoch)
+        return [part]
+
+    def _read_cell(self, link: Link, sealed: bytes, now: float) -> None:
+        if link.receiving is None:
+            raise ValueError("this link carries no cells")
+        kind, body = read_cell(link.receiving.open(sealed))
+        if link.state is State.OPEN:
+            self._complete(link, now)
+        if kind == cell.ENVELOPE and not link.is_closed:
+            self._read_envelope(link, body, now)
+        elif kind == cell.HAVE_LIST and link is self.active:
+            self._note_done(self.delivery.take_have_list(body, now))
+        elif kind == cell.CLOSE:
+            self._end(link, "the other side closed it")
+
+    def _read_envelope(self, link: Link, envelope: bytes, now: float) -> None:
+        if self.session is None or not self._holds(link.session):
+            return  # of another session than the present one: dropped, unopened
+        ratchet = self.session.ratchet
+        try:
+            body = ratchet.open(envelope, now)
+        except Refused:
+            self._lose("an envelope does not open")
+            return
+        for part in read_body(body):
+            self._take(part, ratchet, now, fragments=link is self.active)
+
+    def _take(self, part: Part, ratchet: Ratchet, now: float, *, fragments: bool) -> None:
+        match part:
+            case Acknowledgement():
+                self._note_done(self.delivery.take_acknowledged(part.ids, now))
+            case KemKey():
+                ratchet.take_key(part.epoch, part.key)
+            case KemCiphertext():
+                ratchet.take_ciphertext(part.epoch, part.ciphertext)
+            case _:
+                is_new = self.delivery.take(part, now, fragments=fragments)
+                if is_new and isinstance(part, Address):
+                    self.contact.learn(part)
+
+    def _note_done(self, done: list[Outgoing]) -> None:
+        if any(isinstance(entry.part, Address) for entry in done):
+            self.contact.was_introduced()
+
+    # --- two links ---
+
+    def _complete(self, link: Link, now: float) -> None:
+        """The first valid cell came."""
+        link.state, link.completed = State.COMPLETE, now
+        self.refused = 0
+        self.psks.drop_through(link.generation)
+        if not self.contact.is_inviter:
+            self._be_in_contact()
+            outcome = link.outcome
+            if outcome and self._peer_static(link, outcome) == self.contact.their_static:
+                self.contact.proved_pair = True
+        if self.active is None:
+            self._activate(link)
+        elif self._stays(self.active, link):
+            self._give_up(link, self.active, now)
+        else:
+            loser = self.active
+            self._activate(link)
+            self._give_up(loser, link, now)
+
+    def _peer_static(self, link: Link, outcome: Outcome) -> bytes:
+        return outcome.responder_static if link.dialled else outcome.initiator_static
+
+    def _stays(self, active: Link, link: Link) -> bool:
+        """Whether the active link wins over one that became complete just now."""
+        if active.dialled == link.dialled or link.completed - active.completed > SETTLING_SECONDS:
+            return False
+        ours, theirs = active.outcome, link.outcome
+        return bool(ours and theirs and ours.initiator_static < theirs.initiator_static)
+
+    def _activate(self, link: Link) -> None:
+        self.active = link
+        self.delivery.begin_link()
+        if link.pending:
+            self.resets += 1
+            self._begin(link.pending)
+            link.pending = None
+        elif not self._holds(link.session):
+            self._lose("a link was chosen that was made before the session began")
+
+    def _give_up(self, loser: Link, winner: Link, now: float) -> None:
+        if loser.dialled or not winner.dialled:
+            self._end(loser, "another link was chosen")
+        else:
+            loser.close_at = now + SETTLING_SECONDS
