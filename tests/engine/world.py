@@ -136,6 +136,14 @@ class Running:
         _, said = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, said.decode()
 
+    def successor(self, pid: int) -> StatusReport | None:
+        """The status of the engine after the one that was killed, whose socket may answer a moment longer."""
+        try:
+            report = self.status()
+        except ControlError:
+            return None
+        return report if report.pid != pid else None
+
     @property
     def children(self) -> dict[str, int]:
         """Engine, metronome and tor."""
