@@ -18,17 +18,19 @@ class Direction:
         self._counter = 0
 
     def seal(self, plaintext: bytes) -> bytes:
-        return aead_seal(self._key, self._next_nonce(), b"", plaintext)
+        key, nonce = self._next()
+        return aead_seal(key, nonce, b"", plaintext)
 
     def open(self, cell: bytes) -> bytes:
-        return aead_open(self._key, self._next_nonce(), b"", cell)
+        key, nonce = self._next()
+        return aead_open(key, nonce, b"", cell)
 
-    def _next_nonce(self) -> bytes:
+    def _next(self) -> tuple[bytes, bytes]:
         if self._counter and self._counter % REKEY_CELLS == 0:
             self._key = aead_seal(self._key, _nonce(2**64 - 1), b"", bytes(32))[:32]
         nonce = _nonce(self._counter)
         self._counter += 1
-        return nonce
+        return self._key, nonce
 
 
 def _nonce(counter: int) -> bytes:
