@@ -37,16 +37,9 @@ def test_a_killed_engine_is_started_again_locked_and_has_kept_everything(tmp_pat
         assert isinstance(made, replies.Identity)
         invite = engine.ask(requests.InviteCreate(identity=made.identity))
         assert isinstance(invite, replies.Invite)
-        before = eventually(lambda: engine.children if len(engine.children) == 3 else None)
+        before = eventually(engine.complete)
         os.kill(before["engine"], signal.SIGKILL)
-        after = eventually(
-            lambda: (
-                engine.children
-                if len(engine.children) == 3 and engine.children["engine"] != before["engine"]
-                else None
-            )
-        )
-        assert not {*before.values()} & {*after.values()}
+        eventually(lambda: engine.replaced(before))
         eventually(lambda: not any(alive(pid) for pid in before.values()))
         assert engine.status().vault == "locked"
         with pytest.raises(ControlError) as wrong:
@@ -84,7 +77,7 @@ def test_a_wrong_passphrase_ends_serve_with_its_own_status(tmp_path: Path) -> No
 def test_everything_ends_with_a_launcher_that_is_killed(tmp_path: Path) -> None:
     with Running(tmp_path, passphrase=None) as engine:
         engine.status()
-        pids = eventually(lambda: engine.children if len(engine.children) == 3 else None)
+        pids = eventually(engine.complete)
         engine.process.kill()
         eventually(lambda: not any(alive(pid) for pid in pids.values()))
 
@@ -92,7 +85,7 @@ def test_everything_ends_with_a_launcher_that_is_killed(tmp_path: Path) -> None:
 def test_stop_leaves_no_process_and_no_file_of_the_run(tmp_path: Path) -> None:
     with Running(tmp_path, passphrase=None) as engine:
         engine.status()
-        pids = eventually(lambda: engine.children if len(engine.children) == 3 else None)
+        pids = eventually(engine.complete)
         engine.ask(requests.Stop())
         assert engine.process.wait(timeout=30) == 0
         assert not any(alive(pid) for pid in pids.values())
@@ -105,7 +98,7 @@ def test_engine_steps_back_and_tor_does_not_also_when_it_was_restarted(tmp_path:
 
     with Running(tmp_path, passphrase=None) as engine:
         engine.status()
-        pids = eventually(lambda: engine.children if len(engine.children) == 3 else None)
+        pids = eventually(engine.complete)
         seen = policies(pids)
         assert seen["engine"] == os.SCHED_IDLE
         assert seen["metronome"] in (os.SCHED_FIFO, os.SCHED_OTHER)
@@ -122,7 +115,7 @@ def test_engine_steps_back_and_tor_does_not_also_when_it_was_restarted(tmp_path:
 def test_a_metronome_that_is_killed_is_replaced(tmp_path: Path) -> None:
     with Running(tmp_path, passphrase=None) as engine:
         engine.status()
-        pids = eventually(lambda: engine.children if len(engine.children) == 3 else None)
+        pids = eventually(engine.complete)
         os.kill(pids["metronome"], signal.SIGKILL)
         again = eventually(
             lambda: (

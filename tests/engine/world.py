@@ -144,6 +144,16 @@ class Running:
             return None
         return report if report.pid != pid else None
 
+    def complete(self) -> dict[str, int] | None:
+        """The children, once there are all three."""
+        now = self.children
+        return now if len(now) == 3 else None
+
+    def replaced(self, before: dict[str, int]) -> bool:
+        """Whether engine, metronome and tor run, and none of them is the one from before."""
+        now = self.children
+        return len(now) == 3 and not {*now.values()} & {*before.values()}
+
     @property
     def children(self) -> dict[str, int]:
         """Engine, metronome and tor."""
