@@ -105,9 +105,7 @@ def test_engine_steps_back_and_tor_does_not_also_when_it_was_restarted(tmp_path:
         assert seen["tor"] == os.SCHED_OTHER
         assert os.sched_getscheduler(engine.process.pid) == os.SCHED_OTHER
         os.kill(pids["tor"], signal.SIGKILL)
-        again = eventually(
-            lambda: engine.children if engine.children.get("tor", pids["tor"]) != pids["tor"] else None
-        )
+        again = eventually(lambda: engine.successor_of("tor", pids))
         assert again["engine"] == pids["engine"]
         assert policies(again)["tor"] == os.SCHED_OTHER
 
@@ -117,13 +115,7 @@ def test_a_metronome_that_is_killed_is_replaced(tmp_path: Path) -> None:
         engine.status()
         pids = eventually(engine.complete)
         os.kill(pids["metronome"], signal.SIGKILL)
-        again = eventually(
-            lambda: (
-                engine.children
-                if engine.children.get("metronome", pids["metronome"]) != pids["metronome"]
-                else None
-            )
-        )
+        again = eventually(lambda: engine.successor_of("metronome", pids))
         assert again["engine"] == pids["engine"]
         assert engine.status().vault == "absent"
 

@@ -149,6 +149,11 @@ class Running:
         now = self.children
         return now if len(now) == 3 else None
 
+    def successor_of(self, name: str, before: dict[str, int]) -> dict[str, int] | None:
+        """The children, once there is another one of that name than before."""
+        now = self.children
+        return now if now.get(name, before[name]) != before[name] else None
+
     def replaced(self, before: dict[str, int]) -> bool:
         """Whether engine, metronome and tor run, and none of them is the one from before."""
         now = self.children
