@@ -252,6 +252,16 @@ def test_a_peer_with_another_key_is_not_let_in() -> None:
     assert ada.vault == before
 
 
+def test_a_text_that_was_broken_off_leaves_nothing_under_reassembly() -> None:
+    world, ada, ben = friends()
+    message = ada.write("x" * 9000)
+    world.until(lambda: bool(ben.talk.inbox._partial))
+    ada.burn(message, both=False)
+    ada.restart()
+    world.until(lambda: introduced(ada, ben))
+    assert ben.talk.inbox._partial == {}
+
+
 def test_cells_on_links_that_are_gone_do_nothing() -> None:
     world, ada, _ = friends()
     for event in (
@@ -338,6 +348,18 @@ class TestRekeying:
                 ben.restart()
         assert epoch(ada) >= 3
         assert ada.lines() == ben.lines() == []
+
+    def test_a_key_that_was_lost_with_its_link_is_said_on_the_next(self) -> None:
+        world, ada, ben = friends()
+        world.run(3700)  # one is due, of the joiner's
+        world.notice = lambda: 5.0
+        world.cutter = lambda wire, writer, carried: wire is world.wires[0]
+        ben.write("lost with the link, and the key beside it")
+        world.run(5)
+        assert ben.left
+        world.cutter = None
+        both_ways(world, ada, ben, 2)
+        assert epoch(ada) == epoch(ben) == 1
 
     def test_a_key_is_said_once_on_a_link_and_again_on_the_next(self) -> None:
         world, ada, ben = friends()

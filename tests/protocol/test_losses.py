@@ -154,3 +154,15 @@ def test_a_wire_that_dies_unnoticed_is_given_up_by_both() -> None:
     world.until(lambda: "into the void" in ben.texts(), seconds=120)
     assert not first.whole
     world.until(lambda: introduced(ada, ben))
+
+
+def test_an_inviter_whose_address_arrived_unacknowledged_can_still_dial() -> None:
+    """It goes on to prove the invite's key, for it cannot know that the joiner has the newer one."""
+    world, ada, ben = meeting(4)
+    first_words(world, ada, ben)
+    world.until(lambda: ben.record.introduced)
+    assert not ada.record.introduced
+    ada.reachable = False
+    for wire in world.wires:
+        wire.cut()
+    converges(world, ada, ben)

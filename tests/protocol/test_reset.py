@@ -125,8 +125,10 @@ def test_a_peer_who_never_answers_gets_a_new_session_before_it_could_not_skip_so
     text = "y" * 40_000
     ada.write(text)
     world.cutter = lambda wire, writer, carried: writer is ben and carried > 4
+    session = ada.talk._session
+    assert session is not None
     world.run(400)
-    assert ada.talk.timeline.get(next(iter(m.id for m in ada.talk.timeline))) is not None
+    assert session.sent_in_chain == 30
     world.cutter = None
     world.until(lambda: text in ben.texts() and ada.idle())
     assert ben.texts().count(text) == 1
@@ -143,6 +145,10 @@ def test_an_envelope_for_a_session_that_is_not_held_does_nothing() -> None:
     world.run(1)
     assert ada.vault == before
     assert ada.online
+    left = len(ada.left)
+    ada.write("not on this link")
+    world.run(10)
+    assert len(ada.left) == left
 
 
 def test_a_link_that_was_chosen_with_a_session_that_we_gave_up_makes_a_new_one() -> None:
@@ -178,6 +184,22 @@ def test_a_peer_who_goes_on_though_we_asked_for_a_new_session_gets_nowhere(
     assert not ada.online
     assert "session" not in ada.kinds()
     monkeypatch.undo()
+    renewed(world, ada, ben)
+
+
+def test_a_loss_is_known_also_after_a_restart_and_one_hello_is_enough() -> None:
+    world, ada, ben = friends()
+    ben.speak(lay_out(CellType.ENVELOPE, os.urandom(1933)))
+    world.run(0.4)
+    ada.leave()
+    ada.come_back()
+    assert ada.talk.lost
+    for _ in range(4):
+        world.until(lambda: "session" in ada.kinds() & ben.kinds() and ada.online and ben.online)
+        for person in (ada, ben):
+            lose_session(person, missing)
+    hellos = [[item.kind for item in person.talk.outbox] for person in (ada, ben)]
+    assert sorted(hellos) in ([[], ["hello"]], [["hello"], ["hello"]])
     renewed(world, ada, ben)
 
 

@@ -121,6 +121,21 @@ def test_nothing_is_lost_where_the_chosen_link_breaks_at_once(delays: tuple[floa
         can_talk(world, ada, ben)
 
 
+def test_a_text_on_a_link_that_was_not_chosen_is_left_for_the_one_that_was() -> None:
+    """An earlier one may have been lost on that link, and would come after it."""
+    world, ada, ben = friends()
+    chosen, ada.known._active = ada.known._active, None
+    ben.write("too early")
+    world.run(5)
+    assert len(ben.left) > 0
+    assert ada.texts() == []
+    assert not ada.talk.inbox.pending
+    ada.known._active = chosen
+    ben.restart()
+    world.until(lambda: introduced(ada, ben))
+    assert ada.texts() == ["too early"]
+
+
 def test_a_newer_link_replaces_one_that_has_been_dead_for_long() -> None:
     world, ada, ben = friends()
     world.run(SETTLE_SECONDS + 1)
