@@ -10,13 +10,20 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def run(socket: Path, *, amnesic: bool = False, conversation: str | None = None) -> int:
+def run(
+    socket: Path,
+    *,
+    amnesic: bool = False,
+    conversation: str | None = None,
+    stop_command: str = "onionchat stop",
+) -> int:
     """Show the TUI for the engine at ``socket``, until the user leaves. Returns an exit status.
 
     Args:
         socket: the engine's control socket.
         amnesic: the engine keeps nothing; it is stopped when the user leaves.
         conversation: the contact whose conversation is opened at the start.
+        stop_command: what stops this engine from a shell, for the last line after quitting.
     """
     from ..client.streaming import AsyncClient  # noqa: PLC0415 -- Textual and asyncio only when a window opens
     from .app import OnionchatApp  # noqa: PLC0415 -- as above
@@ -25,7 +32,9 @@ def run(socket: Path, *, amnesic: bool = False, conversation: str | None = None)
     async def connect() -> EngineClient:
         return await AsyncClient.connect(socket)
 
-    app = OnionchatApp(connect, amnesic=amnesic, conversation=conversation, ready=give_way)
+    app = OnionchatApp(
+        connect, amnesic=amnesic, conversation=conversation, stop_command=stop_command, ready=give_way
+    )
     app.run()
     return app.return_code or 0
 

@@ -36,7 +36,8 @@ ENGINE_STOPPED: Final[OnionchatError] = ControlError(
 ENGINE_LOST: Final[OnionchatError] = ControlError(
     "engine-gone", "The engine has ended", hint="it starts again by itself: try again in a moment"
 )
-STAYS: Final = "The engine keeps running, so that you stay reachable. To stop it: onionchat stop"
+STAYS: Final = "The engine keeps running, so that you stay reachable. To stop it: {}"
+STOPPED: Final = "The engine has ended. Nobody can reach you until onionchat is started again."
 
 
 class OnionchatApp(App[None]):
@@ -48,7 +49,11 @@ class OnionchatApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+p", "command_palette", "Commands", priority=True, tooltip="Find any action by name."),
         Binding(
-            "ctrl+q", "quit", "Quit", priority=True, tooltip="Close this window; the engine keeps running."
+            "ctrl+q",
+            "quit",
+            "Quit",
+            priority=True,
+            tooltip="Close this window; an engine with a vault on disk keeps running.",
         ),
         Binding(
             "ctrl+s", "stop_engine", "Stop engine", tooltip="Stop the engine too: nobody can reach you then."
@@ -62,6 +67,7 @@ class OnionchatApp(App[None]):
         *,
         amnesic: bool = False,
         conversation: str | None = None,
+        stop_command: str = "onionchat stop",
         clock: Callable[[], float] = time.time,
         ready: Callable[[], None] = lambda: None,
     ) -> None:
@@ -69,6 +75,7 @@ class OnionchatApp(App[None]):
         self.session = Session(connect, clock=clock)
         self._amnesic = amnesic
         self._wanted = conversation
+        self._stop_command = stop_command
         self._when_ready = ready
         self._entering = asyncio.Lock()
         self._leaving = False
@@ -108,7 +115,7 @@ class OnionchatApp(App[None]):
         else:
             problem = ENGINE_STOPPED if self._stopping else ENGINE_LOST
         if self._leaving and self._stopping:
-            self.exit()
+            self._exit_stopped()
         else:
             await self._show(GoneScreen(self.session, problem))
 
@@ -159,7 +166,7 @@ class OnionchatApp(App[None]):
     async def action_quit(self) -> None:
         """Close the window. The engine stays, unless it lives only as long as this window."""
         if not self._amnesic:
-            self.exit(message=STAYS)
+            self.exit(message=STAYS.format(self._stop_command))
         elif isinstance(self.screen, GoneScreen):
             self.exit()
         else:
@@ -199,7 +206,11 @@ class OnionchatApp(App[None]):
     def _stopped(self, done: bool | None) -> None:
         self._leaving = bool(done)
         if done:
-            self.exit()
+            self._exit_stopped()
+
+    def _exit_stopped(self) -> None:
+        """Close the window. Who asked to quit, with all in memory, was told already."""
+        self.exit(message=None if self._amnesic else STOPPED)
 
     def _fatal_error(self) -> None:
         """A bug: one line without a traceback, because that would print what people wrote."""

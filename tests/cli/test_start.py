@@ -180,7 +180,8 @@ def test_an_engine_of_somebody_else_is_not_taken_for_none(monkeypatch: pytest.Mo
 CHAT = """
 import sys
 import onionchat.tui
-def run(socket, *, amnesic=False):
+def run(socket, *, amnesic=False, stop_command=""):
+    print(stop_command)
     print("the chat", amnesic, socket.parent.parent, oct(socket.parent.parent.stat().st_mode & 0o777))
     return 7
 onionchat.tui.run = run
@@ -195,6 +196,7 @@ def test_the_chat_opens_on_an_engine_that_runs() -> None:
         code = CHAT.format(program="/nowhere")
         shown, status = talk([sys.executable, "-c", code, "--vault", str(engine.vault)])
     assert f"the chat False {engine.vault}" in shown
+    assert f"onionchat --vault {engine.vault} stop" in shown
     assert status == 7
 
 

@@ -98,8 +98,20 @@ class FakeEngine:
         self.clients.append(client)
         return client
 
-    def app(self, *, conversation: str | None = None, amnesic: bool = False) -> OnionchatApp:
-        return OnionchatApp(self.connect, conversation=conversation, amnesic=amnesic, clock=lambda: self.time)
+    def app(
+        self,
+        *,
+        conversation: str | None = None,
+        amnesic: bool = False,
+        stop_command: str = "onionchat stop",
+    ) -> OnionchatApp:
+        return OnionchatApp(
+            self.connect,
+            conversation=conversation,
+            amnesic=amnesic,
+            stop_command=stop_command,
+            clock=lambda: self.time,
+        )
 
     def say(self, notice: AnyNotice) -> None:
         self.clients[-1].waiting.put_nowait(notice)

@@ -79,6 +79,15 @@ async def test_a_conversation_shows_who_when_what_state_and_how_long() -> None:
         assert isinstance(app.focused, Composer)
 
 
+async def test_nothing_of_a_text_is_cut_in_a_narrow_window() -> None:
+    text = "I am a small program, and nothing that I say may be lost on forty columns."
+    app = engine_with_bob(message("01", text)).app(conversation="c1")
+    async with app.run_test(size=(40, 24)) as pilot:
+        await pilot.pause()
+        await pilot.pause()
+        assert text in shown(app, "#conversation")
+
+
 async def test_the_countdown_goes_on_and_the_message_goes() -> None:
     engine = engine_with_bob(
         message("01", "short", expires=NOW + 45), message("02", "long", expires=NOW + DAY)
@@ -428,7 +437,7 @@ async def test_a_first_contact_that_came_to_nothing_says_why() -> None:
 
 async def test_quitting_leaves_the_engine_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     engine = engine_with_bob()
-    app = engine.app()
+    app = engine.app(stop_command="onionchat --vault there stop")
     async with app.run_test() as pilot:
         await pilot.pause()
         await pilot.press("ctrl+c")
@@ -436,7 +445,9 @@ async def test_quitting_leaves_the_engine_and_says_so(capsys: pytest.CaptureFixt
         await pilot.press("ctrl+q")
         await pilot.pause()
     assert engine.of(requests.Stop) == []
-    assert "The engine keeps running, so that you stay reachable." in capsys.readouterr().err
+    said = " ".join(capsys.readouterr().err.split())
+    assert "The engine keeps running, so that you stay reachable." in said
+    assert "onionchat --vault there stop" in said
     assert app.return_code == 0
 
 

@@ -118,7 +118,7 @@ async def test_a_pasted_invite_is_used(engine: FakeEngine) -> None:
     async with app.run_test() as pilot:
         await pilot.pause()
         await pilot.press("ctrl+o")
-        app.post_message(events.Paste(f"  {CODE[:50]}\n {CODE[50:]}\r\n"))
+        app.post_message(events.Paste(f"> │  {CODE[:50]}  │\n> | {CODE[50:]}|\r\n"))
         await pilot.pause()
         await pilot.press("enter")
         assert "the contact needs a name – only you will see it" in shown(app)
@@ -149,6 +149,10 @@ async def test_a_refused_invite_loses_nothing(engine: FakeEngine) -> None:
         assert isinstance(app.screen, AcceptSheet)
         assert "! a typing error – compare the code" in shown(app)
         assert app.screen.query_one(Draft).text == CODE
+        assert app.screen.query_one(Entry).value == "Zoe"
+        app.post_message(events.Paste(CODE.swapcase()))
+        await pilot.pause()
+        assert app.screen.query_one(Draft).text == CODE.swapcase()
         assert app.screen.query_one(Entry).value == "Zoe"
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import string
+from typing import ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -22,7 +23,10 @@ from ..widgets.entry import Draft, Entry
 from .panel import NEXT_FIELD, Sheet, prose
 
 LINE = 48
-"""Characters of a code on one line: three lines, on the smallest terminal too."""
+"""Characters of a code on one line: four lines."""
+
+AROUND: Final = f"{string.whitespace}│|>"
+"""What gets into a code that is copied from a screen or a quotation: line ends, frames, quotation marks."""
 
 
 class InviteSheet(Sheet[None]):
@@ -157,7 +161,7 @@ class AcceptSheet(Sheet[Contact]):
     @on(Entry.Submitted)
     def use(self) -> None:
         """Use it."""
-        code = "".join(self.query_one(Draft).text.split())
+        code = "".join(character for character in self.query_one(Draft).text if character not in AROUND)
         name = plain(self.query_one(Entry).value, multiline=False)
         if not code:
             self.note.complain(ConfigError("there is no code yet", hint="paste the code that you were given"))
@@ -168,6 +172,8 @@ class AcceptSheet(Sheet[Contact]):
             self.note.complain(ConfigError("the contact needs a name", hint="only you will see it"))
             self.query_one(Entry).focus()
         else:
+            self.query_one(Draft).focus()  # should the code be refused, that is what is pasted again
+            self.query_one(Draft).select_all()
             self.attempt(
                 InviteAccept(identity=self._identity, code=code, name=name),
                 Contact,

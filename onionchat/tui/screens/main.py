@@ -50,6 +50,8 @@ class MainScreen(Panel[None]):
         Binding("escape", "write", "Write", tooltip="Go to where messages are written."),
     ]
 
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-wide")]  # noqa: RUF012 -- declared by Textual
+
     def __init__(self, session: Session, wanted: str | None) -> None:
         super().__init__(session)
         self._wanted = wanted

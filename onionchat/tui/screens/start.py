@@ -59,6 +59,10 @@ class Start(Panel[None]):
             lambda _: self.post_message(Opened()),
             meanwhile="one moment: this is slow on purpose, so that guessing is slow too",
         )
+        self._start_again()
+
+    def _start_again(self) -> None:
+        """Empty fields: nobody can see what is left in one, and would type behind it."""
         for secret in self.query(Secret):
             secret.value = ""
         self.query_one("#passphrase").focus()
@@ -102,6 +106,7 @@ class MakeVaultScreen(Start):
         if event.input.id == "passphrase" and not self.passphrase("#again"):
             self.set_focus(self.query_one("#again"))  # at once: the next keys belong there
         elif self.passphrase() != self.passphrase("#again"):
-            self.note.complain(ConfigError("the two are not the same", hint="type them again"))
+            self.note.complain(ConfigError("the two are not the same", hint="type both again"))
+            self._start_again()
         else:
             self.open(create=True)

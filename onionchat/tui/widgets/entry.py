@@ -34,7 +34,7 @@ class Entry(Input):
         """Insert what was pasted as one safe line."""
         event.prevent_default()
         event.stop()
-        self.insert_text_at_cursor(plain(event.text, multiline=False))
+        self.replace(plain(event.text, multiline=False), *self.selection)
 
 
 class Secret(Input):
@@ -85,7 +85,7 @@ class Draft(TextArea):
         """Insert what was pasted, made safe."""
         event.prevent_default()
         event.stop()
-        self.insert(plain(event.text))
+        self.replace(plain(event.text), *self.selection, maintain_selection_offset=False)
         self.scroll_cursor_visible()
 
     def action_submit(self) -> None:
