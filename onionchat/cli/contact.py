@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .names import find_contact
+from .names import find_contact, new_name
 from .session import Session, ask, json_option, pass_session
 from .span import in_words, moment
 from .table import aligned
@@ -25,7 +25,10 @@ def contact() -> None:
 @json_option
 @pass_session
 def list_all(session: Session) -> None:
-    """All contacts: handle, name, whose they are, presence, lifetime of messages, unread messages."""
+    """All contacts.
+
+    Handle, name, whose they are, presence, lifetime of messages, unread messages.
+    """
     from ..control.replies import Contacts, Identities
     from ..control.requests import ContactList, IdentityList
 
@@ -37,7 +40,7 @@ def list_all(session: Session) -> None:
 
 @contact.command("rename")
 @click.argument("contact")
-@click.argument("name")
+@click.argument("name", type=new_name)
 @json_option
 @pass_session
 def rename(session: Session, contact: str, name: str) -> None:
@@ -56,7 +59,10 @@ def rename(session: Session, contact: str, name: str) -> None:
 @json_option
 @pass_session
 def remove(session: Session, contact: str) -> None:
-    """Burn CONTACT with its keys and messages; the other side is told nothing."""
+    """Burn CONTACT with its keys and messages.
+
+    The other side is told nothing.
+    """
     from ..control.replies import Done
     from ..control.requests import ContactRemove
 

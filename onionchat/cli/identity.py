@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from .names import new_name
 from .session import Session, ask, json_option, pass_session
 from .table import aligned
 
@@ -17,7 +18,7 @@ def identity() -> None:
 
 
 @identity.command("new")
-@click.argument("name")
+@click.argument("name", type=new_name)
 @json_option
 @pass_session
 def new(session: Session, name: str) -> None:
@@ -40,5 +41,8 @@ def list_all(session: Session) -> None:
 
     with session.connect() as client:
         found = ask(client, IdentityList(), Identities)
-    rows = [(each.identity, each.name, f"{each.contacts} contacts") for each in found.identities]
+    rows = [
+        (each.identity, each.name, f"{each.contacts} contact{'' if each.contacts == 1 else 's'}")
+        for each in found.identities
+    ]
     session.print(found, lambda: aligned(rows))

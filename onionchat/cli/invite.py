@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .names import find_identity, pick
+from .names import find_identity, new_name, pick
 from .secret import hidden, standard_input
 from .session import Session, ask, json_option, pass_session
 from .span import in_words
@@ -80,7 +80,13 @@ def revoke(session: Session, invite: str) -> None:
 )
 @click.argument("identity")
 @click.argument("code", required=False)
-@click.option("--name", required=True, help="What you call this contact; nobody else sees it.")
+@click.option(
+    "--name",
+    type=new_name,
+    metavar="NAME",
+    required=True,
+    help="What you call this contact; nobody else sees it.",
+)
 @json_option
 @pass_session
 def accept(session: Session, identity: str, code: str | None, name: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+import click
+
 from ..errors import ControlError
 from .session import ask
 
@@ -14,6 +16,19 @@ if TYPE_CHECKING:
 
 MIN_PREFIX: Final = 4
 """Characters of a handle that must be given."""
+
+
+def new_name(word: str) -> str:
+    """A name that somebody gives, for click to check.
+
+    Raises:
+        click.BadParameter: it is empty or too long.
+    """
+    from ..control.limits import MAX_NAME
+
+    if not 0 < len(word) <= MAX_NAME:
+        raise click.BadParameter(f"a name has 1 to {MAX_NAME} characters")
+    return word
 
 
 def pick(word: str, candidates: Sequence[tuple[str, str]], *, kind: str, see: str) -> int:

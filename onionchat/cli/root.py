@@ -5,8 +5,10 @@ Laws: no traceback without ``--debug``; with ``--json`` an error is an object on
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -33,6 +35,7 @@ class Root(click.Group):
         **_extra: Any,
     ) -> NoReturn:
         """Run the command that ``args`` name and end the process with its status."""
+        _fill_closed_streams()
         words = list(sys.argv[1:] if args is None else args)
         options = words[: words.index("--")] if "--" in words else words
         session = Session(json="--json" in options, debug="--debug" in options)
@@ -45,3 +48,13 @@ class Root(click.Group):
         except Exception as error:  # the outermost edge: a person must never see a traceback
             status = report(error, session)
         sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fill_closed_streams() -> None:
+    """Where a standard stream was closed (``>&-``), read nothing and write nowhere.
+
+    Otherwise the next file or socket that is opened would get its number.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 -- to the end

@@ -66,6 +66,26 @@ def test_with_json_errors_are_objects(folder: Path, words: list[str]) -> None:
     assert ended.stderr == ""
 
 
+@pytest.mark.parametrize("redirection", [">&-", "<&-", "2>&-"])
+def test_a_closed_stream_is_no_bug(folder: Path, redirection: str) -> None:
+    shell = ["sh", "-c", f'exec "$@" {redirection}', "sh", *ONIONCHAT, "--vault", str(folder)]
+    for words in (["messages", "Bob"], ["send", "Bob"], []):
+        ended = subprocess.run([*shell, *words], capture_output=True, text=True, check=False)
+        assert ended.returncode in {2, 6}
+        assert "bug" not in ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("name", ["", "x" * 65])
+@pytest.mark.parametrize(
+    "words",
+    [["identity", "new"], ["contact", "rename", "Bob"], ["invite", "accept", "Ada", "code", "--name"]],
+)
+def test_a_name_that_cannot_be_is_refused_in_plain_words(folder: Path, words: list[str], name: str) -> None:
+    ended = process([*words, name], ONIONCHAT_VAULT=str(folder))
+    assert ended.returncode == 2
+    assert "a name has 1 to 64 characters" in ended.stderr
+
+
 def test_debug_shows_where(folder: Path) -> None:
     ended = process(["--debug", "status"], ONIONCHAT_VAULT=str(folder))
     assert "Traceback" in ended.stderr
