@@ -80,6 +80,7 @@ class OnionchatApp(App[None]):
         self._entering = asyncio.Lock()
         self._leaving = False
         self._stopping = False
+        self._said_stopped = False
         self.register_theme(ONION)
         self.theme = ONION.name
 
@@ -209,8 +210,12 @@ class OnionchatApp(App[None]):
             self._exit_stopped()
 
     def _exit_stopped(self) -> None:
-        """Close the window. Who asked to quit, with all in memory, was told already."""
-        self.exit(message=None if self._amnesic else STOPPED)
+        """Close the window. The answer and the end of the connection both lead here; one says so.
+
+        Who asked to quit, with all in memory, was told already.
+        """
+        said, self._said_stopped = self._said_stopped, True
+        self.exit(message=None if self._amnesic or said else STOPPED)
 
     def _fatal_error(self) -> None:
         """A bug: one line without a traceback, because that would print what people wrote."""

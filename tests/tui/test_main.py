@@ -469,7 +469,7 @@ async def test_quitting_an_amnesic_engine_asks_and_stops_it() -> None:
     assert not app.is_running
 
 
-async def test_stopping_the_engine_asks_first() -> None:
+async def test_stopping_the_engine_asks_first(capsys: pytest.CaptureFixture[str]) -> None:
     engine = engine_with_bob()
     app = engine.app(conversation="c1")
     async with app.run_test() as pilot:
@@ -477,10 +477,13 @@ async def test_stopping_the_engine_asks_first() -> None:
         await pilot.press("ctrl+s")
         assert "Nobody can reach you" in shown(app)
         await pilot.press("escape", "ctrl+s", "down", "enter")
+        engine.die()  # its end and its answer: whichever comes first, it is said once
         await pilot.pause()
         await pilot.pause()
     assert len(engine.of(requests.Stop)) == 1
     assert not app.is_running
+    said = " ".join(capsys.readouterr().err.split())
+    assert said == "The engine has ended. Nobody can reach you until onionchat is started again."
 
 
 async def test_an_engine_that_somebody_else_stops() -> None:
