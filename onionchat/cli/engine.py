@@ -105,7 +105,7 @@ def _look(report: StatusReport) -> str:
     progress = "ready" if tor.ready else f"{tor.percent} %, {tor.words}"
     reach = f"{report.reachable} of {report.services} addresses proven reachable"
     if report.reachable_since is not None:
-        reach += f", all since {moment(report.reachable_since, time.time())}"
+        reach += f", since {moment(report.reachable_since, time.time())}"
     rows = [
         ("engine", f"running, version {report.version}, pid {report.pid}"),
         ("vault", "in memory only" if report.amnesic else _VAULT_WORDS[report.vault]),

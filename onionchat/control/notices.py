@@ -24,7 +24,7 @@ class TorChanged(Notice, frozen=True, kw_only=True, tag="tor"):
 
 
 class ReachabilityChanged(Notice, frozen=True, kw_only=True, tag="reachability"):
-    """How many of our onions were proven reachable, and since when all of them are."""
+    """How many of our onions were proven reachable, and, while all of them are, since when."""
 
     services: int
     reachable: int

@@ -97,9 +97,9 @@ class Services:
 
     @property
     def reachable_since(self) -> float | None:
-        """Since when all of them are, None while one is not or there is none."""
+        """Since when the first of them is, None while one is not or there is none."""
         times = [service.reachable_since for service in self._services.values()]
-        return max((t for t in times if t is not None), default=None) if None not in times else None
+        return min((t for t in times if t is not None), default=None) if None not in times else None
 
     def _switch(self, tor: tuple[TorController, tuple[str, int]] | None) -> None:
         self._tor = tor

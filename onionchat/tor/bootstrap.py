@@ -31,7 +31,7 @@ _WORDS: Final[dict[str, str]] = {
     "done": "connected to the Tor network",
 }
 
-_NETWORK_HINT: Final = "check the network connection; where Tor is blocked, use a bridge"
+_NETWORK_HINT: Final = "check the network connection; where Tor is blocked, use a bridge (--torrc)"
 _REASONS: Final[dict[str, str]] = {
     "CONNECTREFUSED": f"the relay refused the connection: {_NETWORK_HINT}",
     "NOROUTE": f"there is no way to the relay: {_NETWORK_HINT}",

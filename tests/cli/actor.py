@@ -79,7 +79,7 @@ MINE = Message(
     written=0.0,
     state="delivered",
     lifetime=7200,
-    expires=time.time() + 7230,
+    expires=time.time() + 8900,
 )
 NOTE = Message(
     message="ffff0003",
