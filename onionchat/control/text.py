@@ -28,9 +28,10 @@ TAB: Final = " " * 4
 _SEQUENCE: Final = re.compile(
     # ECMA-48 section 5.4 (CSI), 5.6 (OSC, DCS, APC, PM, SOS with their terminator; xterm also takes BEL),
     # 5.2 and 5.5 (all other escapes); a string without an end loses its opening only: nothing is hidden
-    r"(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x18\x1a\x1b\x80-\x9f]*(?:\x07|\x1b\\|\x9c)"
-    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
-    r"|\x1b[ -/]*[0-~]"
+    # possessive: what a string without an end cost to look at is not paid again on the way back
+    r"(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x18\x1a\x1b\x80-\x9f]*+(?:\x07|\x1b\\|\x9c)"
+    r"|(?:\x1b\[|\x9b)[0-?]*+[ -/]*+[@-~]"
+    r"|\x1b[ -/]*+[0-~]"
 )
 _BREAK: Final = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _PRINTABLE: Final = re.compile(r"[ -~\n]*")

@@ -276,8 +276,12 @@ class Engine:
     def _listen(self, key: OnionKey, accepted: Callable[[socket.socket], None]) -> None:
         path = None
         if self.plan.tor == "managed":
-            path = run_folder(Path(self.plan.vault)) / f"{key.public[:6].hex()}.s"
+            path = run_folder(Path(self.plan.vault)) / f"{self._socket_name(key)}.s"
         self.services.add(key, path, accepted)
+
+    def _socket_name(self, _key: OnionKey) -> str:
+        """Random: names stay in the folder's blocks on the disk, and must not tell whose address this was."""
+        return os.urandom(6).hex()
 
     def _accepted_at_pair(self, contact: bytes, connection: socket.socket) -> None:
         self._accepted(self.opened().contacts.get(contact), connection)

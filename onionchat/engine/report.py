@@ -57,9 +57,14 @@ def conversation(machine: Contact, limit: int, now: float) -> replies.Conversati
     timeline, room = machine.talk.timeline, MAX_LINE
     found: list[replies.Message] = []
     for record in reversed(list(timeline)):
+        # making it safe costs time for each character, also for those that vanish: looked at before
+        size = len(record.text.encode())
+        if len(found) == limit or room < ASIDE + 2 * size:
+            break
         made = message(machine.record.id, record, sent=record.id in timeline.sent)
-        room -= ASIDE + 2 * len(made.text.encode())  # the longest that JSON makes of a character: «\\n»
-        if len(found) == limit or room < ASIDE:
+        # the longest that JSON makes of a character: «\\n»
+        room -= ASIDE + 2 * max(size, len(made.text.encode()))
+        if room < 0:
             break
         if record.deadline > now:
             found.append(made)

@@ -71,5 +71,15 @@ DIAL_MAX_SECONDS: Final = 300.0
 MAX_ACKS: Final = 4096
 """Acknowledgements of one contact that wait for an envelope: more come at once only from a flood."""
 
+MAX_SEEN: Final = 50_000
+"""Ids of one contact that are remembered: a thousand a day. What would be one more is not taken yet."""
+
+MAX_HELD: Final = 16 * 1024 * 1024
+"""Characters of one contact's texts that are alive: more wait at their sender, unacknowledged."""
+
+RATE_MARGIN: Final = 1.5
+BURST_SECONDS: Final = 60.0
+"""A peer's cells come at its own tick, give or take clocks that differ; so much of them may come at once."""
+
 MAX_PARTIALS: Final = 4
 """Texts of one contact that are under reassembly at once; a sender finishes one before the next."""

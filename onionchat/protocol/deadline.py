@@ -25,6 +25,9 @@ class Deadlines:
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._times)
 
+    def __len__(self) -> int:
+        return len(self._times)
+
     def __contains__(self, name: bytes) -> bool:
         return name in self._times
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from . import body
 from .batch import Batch
 from .commands import Key
-from .constants import HAVE_LIST_MAX, MAX_ACKS, MAX_PARTIALS, UNREAD_LIFE
+from .constants import HAVE_LIST_MAX, MAX_ACKS, MAX_PARTIALS, MAX_SEEN, UNREAD_LIFE
 from .deadline import Deadlines
 from .record import OutgoingRecord, SeenRecord, pack
 
@@ -189,6 +189,11 @@ class Inbox:
         """An acknowledgement is due, unless too many are: then it is for when the sender says it again."""
         if len(self._acks) < MAX_ACKS:
             self._acks[item] = None
+
+    @property
+    def full(self) -> bool:
+        """Whether so many ids are remembered that nothing new is taken until some are forgotten."""
+        return len(self._seen) >= MAX_SEEN
 
     def known(self, item: bytes) -> bool:
         """Whether the id was seen."""

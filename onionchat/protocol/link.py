@@ -21,9 +21,11 @@ from ..errors import LocalProtocolError, RemoteProtocolError
 from . import greeting
 from .cell import CellType, take_apart
 from .constants import (
+    BURST_SECONDS,
     CELL_SIZE,
     HANDSHAKE_SECONDS,
     MESSAGE_1_SECONDS,
+    RATE_MARGIN,
     SETTLE_SECONDS,
     SILENCE_SECONDS,
     SILENCE_TICKS,
@@ -119,6 +121,8 @@ class Link:
         self._tick_ms = tick_ms
         self._peer_tick_ms = tick_ms
         self._heard = now
+        self._allowance = BURST_SECONDS
+        """Seconds of the peer's schedule that may still come at once."""
         self._onion = bytes(32)
         self._session = b""
         self._psks: tuple[Psk, ...] = ()
@@ -294,6 +298,10 @@ class Link:
 
     def _open(self, cell: bytes, now: float) -> Arrived:
         cell_type, body = take_apart(_given(self._receiving).open(cell))
+        earned = self._allowance + (now - self._heard) * RATE_MARGIN
+        self._allowance = min(earned, BURST_SECONDS) - self._peer_tick_ms / 1000
+        if self._allowance < 0:
+            raise RemoteProtocolError("cells faster than the peer's own schedule")
         first = self.completed is None
         if first:
             self.completed = now

@@ -20,6 +20,7 @@ from .batch import Batch
 from .cell import CellType
 from .commands import Key
 from .constants import (
+    MAX_HELD,
     MAX_LIFETIME,
     MAX_TEXT_BYTES,
     MAX_UNANSWERED,
@@ -200,6 +201,8 @@ class Talk:
                 self._text(part, now, batch, active=active)
             case body.DeletePart() | body.HelloPart() | body.AddressPart():
                 if not self.inbox.known(part.id):
+                    if self.inbox.full:  # not acknowledged: it comes again
+                        return
                     self._order(part, now, batch)
                     self.inbox.see(part.id, seen_until(now, MAX_LIFETIME), batch)
                 self.inbox.acknowledge(part.id)
@@ -208,6 +211,8 @@ class Talk:
         mine = self.timeline.get(part.id) is not None or self.outbox.get(part.id) is not None
         if mine or self.inbox.known(part.id):
             self.inbox.acknowledge(part.id)
+            return
+        if self.inbox.full or self.timeline.held > MAX_HELD:  # not acknowledged: it comes again
             return
         # on a link that was not chosen, an earlier text may have been lost: all come again, in their order
         whole = self.inbox.assemble(part) if active else None
@@ -244,6 +249,8 @@ class Talk:
             if target is None or not target.mine:
                 self.inbox.see(part.target, seen_until(now, UNREAD_LIFE), batch)
         elif isinstance(part, body.AddressPart) and not self.record.invite:
+            if part.onion == OnionKey.from_seed(self.record.onion_seed).public:
+                raise RemoteProtocolError("a peer that gives our own address for its own")
             self.record.peer_onion = part.onion
             self.record.peer_statics = [part.static, *self.record.peer_statics][:2]
             self.record.introduced = True

@@ -33,6 +33,8 @@ class Timeline:
         self._messages: dict[bytes, MessageRecord] = {}
         self._deadlines = Deadlines()
         self._unread: set[bytes] = set()
+        self.held = 0
+        """Characters of theirs that are alive."""
         for message in sorted(messages, key=lambda message: message.stored):
             self._hold(message)
         self.sent: set[bytes] = set()
@@ -100,8 +102,10 @@ class Timeline:
 
     def erase(self, message: bytes, why: Why, batch: Batch) -> bool:
         """Erase a message; False if there is none."""
-        if self._messages.pop(message, None) is None:
+        found = self._messages.pop(message, None)
+        if found is None:
             return False
+        self.held -= 0 if found.mine else len(found.text)
         self._deadlines.forget(message)
         self._unread.discard(message)
         self.sent.discard(message)
@@ -110,6 +114,8 @@ class Timeline:
         return True
 
     def _hold(self, message: MessageRecord) -> None:
+        if message.id not in self._messages and not message.mine:
+            self.held += len(message.text)
         self._messages[message.id] = message
         self._deadlines.give(message.id, message.deadline)
         if not message.mine and message.clock is None:

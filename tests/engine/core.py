@@ -91,6 +91,9 @@ class Core(Engine):
 
     peers: Sequence[Path] = ()
 
+    def _socket_name(self, key: OnionKey) -> str:
+        return key.public[:6].hex()
+
     def _connector(self, machine: Machine, onion: bytes) -> Connector:
         return partial(connect, self.peers, onion)
 

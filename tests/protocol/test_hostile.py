@@ -8,10 +8,11 @@ from random import Random
 import msgspec
 import pytest
 
-from onionchat.protocol import body
+from onionchat.protocol import body, delivery, events, talk
 from onionchat.protocol import commands as do
 from onionchat.protocol.cell import CellType, lay_out
 from onionchat.protocol.constants import (
+    BURST_SECONDS,
     CELL_PLAIN,
     ENVELOPE_BODY,
     ENVELOPE_SIZE,
@@ -19,9 +20,10 @@ from onionchat.protocol.constants import (
     MAX_PARTIALS,
     MAX_TEXT_BYTES,
 )
+from onionchat.protocol.delivery import Inbox
 
 from .test_body import packed
-from .world import Person, World, can_talk, friends, introduced
+from .world import TICK, Person, World, can_talk, friends, introduced
 
 ID = b"m" * 16
 
@@ -161,25 +163,77 @@ def test_an_envelope_of_no_session_does_the_same_on_a_link_that_was_not_chosen()
 def test_fragments_of_many_texts_take_a_bounded_room() -> None:
     world, ada, ben = friends()
     before = contents(ada, "session")
-    for number in range(200):
+    for number in range(20):
         ben.slip(body.pack([text(b"x" * 1700, name=number.to_bytes(16, "big"), total=MAX_TEXT_BYTES)]))
-        world.run(0.1)
     world.run(1)
     assert len(ada.talk.inbox._partial) == MAX_PARTIALS
     assert contents(ada, "session") == before
     can_talk(world, ada, ben)
 
 
-def test_a_flood_of_texts_makes_no_endless_list_of_acknowledgements() -> None:
+def test_acknowledgements_that_wait_are_bounded() -> None:
+    inbox = Inbox(b"c" * 8)
+    for number in range(MAX_ACKS + 10):
+        inbox.acknowledge(number.to_bytes(16, "big"))
+    assert len(inbox._acks) == MAX_ACKS
+
+
+def test_a_peer_that_sends_faster_than_its_own_schedule_loses_the_link() -> None:
     world, ada, ben = friends()
-    batches = MAX_ACKS // body.MAX_PARTS + 20
-    for number in range(batches):
-        names = [(number * 100 + n).to_bytes(16, "big") for n in range(body.MAX_PARTS)]
-        ben.slip(body.pack([text(b"x", name=name) for name in names]))
+    (number,) = ada.known.links
+    allowed = int(BURST_SECONDS / TICK)
+    for _ in range(allowed + 2):
+        ben.speak(lay_out(CellType.COVER))
     world.run(1)
-    assert len(ada.talk.inbox._acks) <= MAX_ACKS
-    assert ada.talk.timeline.unread == batches * body.MAX_PARTS
+    assert do.CloseLink(link=number) in ada.log
+    world.until(lambda: introduced(ada, ben))
+    can_talk(world, ada, ben)
+
+
+def test_what_is_late_may_come_at_once() -> None:
+    world, ada, ben = friends()
+    for _ in range(int(BURST_SECONDS / TICK) - 5):
+        ben.speak(lay_out(CellType.COVER))
+    world.run(60)
     assert ada.online
+    can_talk(world, ada, ben)
+
+
+def test_more_ids_than_may_be_remembered_wait_at_their_sender(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, ada, ben = friends()
+    monkeypatch.setattr(delivery, "MAX_SEEN", len(ada.talk.inbox._seen) + 2)
+    for words in ("one", "two", "three"):
+        ben.write(words)
+    world.run(60)
+    assert ada.texts() == ["one", "two"]
+    assert len(ben.talk.outbox) == 1
+    monkeypatch.setattr(delivery, "MAX_SEEN", 100)
+    for wire in list(ada.wires.values()):
+        wire.cut()
+    world.until(lambda: ada.texts() == ["one", "two", "three"])
+
+
+def test_more_text_than_may_be_held_waits_at_its_sender(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, ada, ben = friends()
+    monkeypatch.setattr(talk, "MAX_HELD", 10)
+    first = ben.write("x" * 11)
+    world.until(lambda: len(ada.texts()) == 1)
+    ben.write("later")
+    world.run(60)
+    assert ada.texts() == ["x" * 11]
+    ada.ask(events.DeletionAsked(message=first, both=False, id=b"d" * 16))
+    for wire in list(ada.wires.values()):
+        wire.cut()
+    world.until(lambda: ada.texts() == ["later"])
+
+
+def test_our_own_address_is_not_taken_for_the_peers() -> None:
+    world, ada, ben = friends()
+    before = ada.record.peer_onion
+    own = ada.known.onion.public
+    ben.slip(body.pack([body.AddressPart(id=b"a" * 16, onion=own, static=b"s" * 32)]))
+    world.run(1)
+    assert ada.record.peer_onion == before
 
 
 def test_a_peer_can_neither_overwrite_nor_end_what_is_ours() -> None:
