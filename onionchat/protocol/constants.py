@@ -55,7 +55,7 @@ DEFAULT_TICK_MS: Final = 2_000
 DEFAULT_LIFETIME: Final = 24 * 3600
 
 HALF_OPEN_PAIR: Final = 2
-"""Unauthenticated connections at a pair address; counted apart, so that nobody keeps a contact out."""
+"""Unauthenticated connections at a pair address; counted apart, so that a flood of requests takes none."""
 HALF_OPEN_INVITE: Final = 8
 DIALS_UNDER_WAY: Final = 8
 """tor allows 32 circuits under construction; a quarter leaves room for publishing."""
