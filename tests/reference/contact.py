@@ -27,9 +27,9 @@ class Contact:
     pair_onion: bytes = field(default_factory=new_onion)
     invite_psk_held: bool = True
     is_in_contact: bool = False
-    their_static: bytes = b""
+    is_introduced: bool = False
     their_onion: bytes = b""
-    proved_pair: bool = False  # the joiner's: a link with the inviter's pair key was complete
+    their_statics: list[bytes] = field(default_factory=list)  # that they may prove, the newest first
 
     @classmethod
     def inviting(cls, expiry: int = 0) -> Contact:
@@ -39,7 +39,7 @@ class Contact:
 
     @classmethod
     def joining(cls, invite: Invite) -> Contact:
-        return cls(invite, b"")
+        return cls(invite, b"", their_onion=invite.onion, their_statics=[invite.static])
 
     @property
     def is_inviter(self) -> bool:
@@ -53,14 +53,9 @@ class Contact:
 
     def to_dial(self) -> tuple[bytes, bytes, bytes]:
         """Onion, the responder's static, one's own static secret."""
-        if self.is_inviter:
-            own = self.invite_secret if self.invite else self.pair_secret
-            return self.their_onion, self.their_static, own
-        if self.their_onion:
-            return self.their_onion, self.their_static, self.pair_secret
-        if self.invite is None:
-            raise ValueError("a joiner keeps the invite until it knows an address")
-        return self.invite.onion, self.invite.static, self.pair_secret
+        by_invite = self.is_inviter and not self.is_introduced
+        own = self.invite_secret if by_invite else self.pair_secret
+        return self.their_onion, self.their_statics[0], own
 
     # --- being dialled ---
 
@@ -79,25 +74,32 @@ class Contact:
         return self.is_in_contact or not self.invite.is_past(now)
 
     def check_initiator(self, static: bytes) -> None:
-        expected = {self.their_static} - {b""}
-        if not self.is_inviter and self.invite and not self.proved_pair:
-            expected.add(self.invite.static)
-        first = self.is_inviter and not self.is_in_contact
-        if static not in expected and not first:
+        if static not in self.their_statics and not self._is_open:
             raise Refused("another static key than this contact's")
+
+    @property
+    def _is_open(self) -> bool:
+        """An invite that nobody has used."""
+        return self.is_inviter and not self.is_in_contact
 
     # --- what it learns ---
 
     def meet(self, static: bytes, onion: bytes) -> None:
         """The inviter read the message 3 of a CONTACT."""
-        self.is_in_contact, self.their_static, self.their_onion = True, static, onion
+        self.is_in_contact, self.their_statics, self.their_onion = True, [static], onion
 
     def learn(self, address: Address) -> None:
         if self.is_inviter and self.invite:
             return
-        self.their_onion, self.their_static = address.onion, address.static
+        self.their_onion, self.is_introduced = address.onion, True
+        self.their_statics = [address.static, *self.their_statics][:2]
+
+    def was_proved(self, static: bytes) -> None:
+        """A link with this key of theirs is complete."""
+        if static == self.their_statics[0]:
+            self.their_statics = [static]
 
     def was_introduced(self) -> None:
         """The joiner acknowledged the inviter's address: the invite and its service go."""
         if self.is_inviter:
-            self.invite, self.invite_psk_held = None, False
+            self.invite, self.invite_psk_held, self.is_introduced = None, False, True

@@ -60,7 +60,7 @@ class Delivery:
         self.messages: dict[bytes, Message] = {}
         self.heard: dict[bytes, float] = {}  # ids of the other side, and until when they are remembered
         self.acknowledging: list[bytes] = []
-        self.partial: dict[bytes, list[Text]] = {}
+        self.partial: dict[bytes, bytes] = {}  # texts under reassembly, the oldest first
         self.have_list_came = False
 
     # --- what a person does ---
@@ -99,6 +99,9 @@ class Delivery:
 
     def queue(self, part: Hello | Address) -> None:
         self.outbox[part.id] = Outgoing(part, float("inf"))
+
+    def is_queued(self, kind: type[Hello] | type[Address]) -> bool:
+        return any(isinstance(entry.part, kind) for entry in self.outbox.values())
 
     # --- a link became active ---
 
@@ -150,13 +153,13 @@ class Delivery:
                 message.ends = min(message.ends, now + message.lifetime)
         return done
 
-    def take(self, part: Text | Deletion | Hello | Address, now: float, *, fragments: bool) -> bool:
-        """Whether it is new. A fragment is, for this answer, never."""
-        if part.id in self.heard:
+    def take(self, part: Text | Deletion | Hello | Address, now: float, *, texts: bool) -> bool:
+        """Whether it is new; a text is taken only where `texts` says so, and new when it is whole."""
+        if part.id in self.heard or (isinstance(part, Text) and part.id in self.messages):
             self._acknowledge(part.id)
             return False
         if isinstance(part, Text):
-            data = self._assemble(part, fragments)
+            data = self._assemble(part) if texts else None
             if data is None:
                 return False
             self._store(part, data, now)
@@ -179,32 +182,24 @@ class Delivery:
         self.partial.pop(target, None)
         self.heard[target] = now + REMEMBERED
 
-    def _assemble(self, part: Text, fragments: bool) -> bytes | None:
+    def _assemble(self, part: Text) -> bytes | None:
         """The whole text, where this part completes it."""
-        if part.offset + len(part.data) > part.total:
-            raise Refused("a fragment beyond its text")
-        if part.offset == 0 and len(part.data) == part.total:
-            return part.data
-        if not fragments:
-            return None
         if part.offset == 0:
-            if part.id not in self.partial and len(self.partial) == MAX_PARTIAL:
-                return None
-            self.partial[part.id] = [part]
+            self.partial.pop(part.id, None)
+            if len(self.partial) == MAX_PARTIAL:
+                del self.partial[next(iter(self.partial))]
+            self.partial[part.id] = b""
+        have = self.partial.get(part.id)
+        if have is None or part.offset != len(have) or len(have + part.data) > part.total:
             return None
-        have = self.partial.get(part.id, [])
-        if not have or part.offset != sum(len(piece.data) for piece in have):
-            return None
-        have.append(part)
-        data = b"".join(piece.data for piece in have)
-        return data if len(data) == part.total else None
+        self.partial[part.id] = have + part.data
+        return self.partial.pop(part.id) if len(have + part.data) == part.total else None
 
     def _store(self, part: Text, data: bytes, now: float) -> None:
         try:
             data.decode()
         except UnicodeDecodeError:
             raise Refused("a text that is not UTF-8") from None
-        self.partial.pop(part.id, None)
         lifetime = min(part.lifetime, self.lifetime)
         written = min(max(part.written, now - UNREAD_LIFE), now)
         self.messages[part.id] = Message(data, True, lifetime, written, written + lifetime + UNREAD_LIFE)

@@ -25,6 +25,7 @@ from .primitives import (
 )
 
 NAME = b"Noise_XKhfs+psk0_25519+MLKEM768_ChaChaPoly_SHA512"
+PROLOGUE = b"onionchat/1"
 CELL_SIZE = 1952
 TAG_SIZE = 16
 
@@ -51,7 +52,7 @@ class Symmetric:
         self.h = self.ck = NAME.ljust(64, b"\0")
         self.k = b""
         self.n = 0
-        self.mix_hash(b"onionchat/1" + CELL_SIZE.to_bytes(2, "big") + onion)
+        self.mix_hash(PROLOGUE + CELL_SIZE.to_bytes(2, "big") + onion)
         self.mix_hash(responder_static)
 
     def mix_hash(self, data: bytes) -> None:

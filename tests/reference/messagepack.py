@@ -62,7 +62,10 @@ def _decode(data: bytes, at: int, depth: int) -> tuple[Value, int]:
         return tag == 0xC3, at
     if tag in _WHOLE:
         size, signed = _WHOLE[tag]
-        return int.from_bytes(_cut(data, at, size), "big", signed=signed), at + size
+        number = int.from_bytes(_cut(data, at, size), "big", signed=signed)
+        if number < 0:
+            raise Refused("a number below zero")
+        return number, at + size
     if tag in _BYTES:
         size = _BYTES[tag]
         length = int.from_bytes(_cut(data, at, size), "big")

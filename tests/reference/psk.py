@@ -19,16 +19,13 @@ class Psk:
 
 class Psks:
     def __init__(self) -> None:
-        self.held: list[Psk] = []  # the newest last
-
-    def newest_first(self) -> list[Psk]:
-        return self.held[::-1]
+        self.held: list[Psk] = []  # the highest generation first, of one generation the one learnt last
 
     def add(self, psk: Psk, *, made_with: Psk | None) -> None:
         """`made_with` is the psk of the handshake, None for the invite's."""
-        self.held.append(psk)
+        self.held = sorted([psk, *self.held], key=lambda held: -held.generation)
         while len(self.held) > MAX_HELD:
-            self.held.remove(next(old for old in self.held if old != made_with))
+            self.held.remove(next(old for old in reversed(self.held) if old != made_with))
 
     def replace_all(self, psk: Psk) -> None:
         self.held = [psk]
@@ -38,7 +35,6 @@ class Psks:
 
     def for_dial(self, session: bytes | None, refused: int) -> Psk:
         """Those of the present session first, then the others; the next one after each refusal, in turns."""
-        newest = self.newest_first()
-        turns = [psk for psk in newest if psk.session == session]
-        turns += [psk for psk in newest if psk.session != session]
+        turns = [psk for psk in self.held if psk.session == session]
+        turns += [psk for psk in self.held if psk.session != session]
         return turns[refused % len(turns)]

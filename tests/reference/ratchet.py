@@ -49,6 +49,8 @@ class Chain:
     def skip_to(self, n: int, now: float) -> None:
         if n - self.n > MAX_SKIP:
             raise Refused("too many skipped at once")
+        if n < self.n:
+            raise Refused("a chain that is said to be shorter than it was")
         while self.n < n:
             place = self.n
             self.skipped[place] = (self.step(), now)

@@ -58,7 +58,6 @@ class Side:
 
     def dial(self, now: float) -> Link:
         onion, responder_static, static_secret = self.contact.to_dial()
-        self._note_unanswered()
         psk, key = None, b""
         if self._joins:
             key = self.contact.invite.psk if self.contact.invite else b""
@@ -74,7 +73,6 @@ class Side:
         return link
 
     def accept(self, onion: bytes, now: float) -> Link:
-        self._note_unanswered()
         link = Link(False, onion, now, State.AWAIT_MESSAGE_1, now)
         self.links.append(link)
         return link
@@ -127,10 +125,6 @@ class Side:
         for link in [link for link in self.links if link.carries_cells and link.pending is None]:
             self._end(link, why)
 
-    def _note_unanswered(self) -> None:
-        if self.session and self.session.ratchet.unanswered:
-            self.session.lost = True
-
     def _holds(self, session: bytes) -> bool:
         return self.session is not None and self.session.id == session and not self.session.lost
 
@@ -138,7 +132,7 @@ class Side:
 
     def _read_1(self, link: Link, message: bytes, now: float) -> None:
         secret = self.contact.static_secret_at(link.onion)
-        psks: list[Psk | None] = [*self.psks.newest_first()]
+        psks: list[Psk | None] = [*self.psks.held]
         if self.contact.is_invite_psk_good_at(link.onion, now):
             psks.append(None)
         for psk in psks:
@@ -216,7 +210,7 @@ class Side:
                 self._end(other, "the peer dialled anew")
 
     def _meet(self, link: Link, static: bytes, onion: bytes) -> None:
-        if not self.contact.is_in_contact:
+        if not self.delivery.is_queued(Address):
             own = Address(id=os.urandom(16), onion=self.contact.pair_onion, static=self.contact.pair_static)
             self.delivery.queue(own)
         self.contact.meet(static, onion)
@@ -238,7 +232,7 @@ class Side:
     def _begin(self, session: Session) -> None:
         """The session counts from now on; the side that dialled says hello."""
         self.session = session
-        if session.began_here:
+        if session.began_here and not self.delivery.is_queued(Hello):
             self.delivery.queue(Hello(id=os.urandom(16)))
 
     def _be_in_contact(self) -> None:
@@ -309,9 +303,9 @@ class Side:
             self._lose("an envelope does not open")
             return
         for part in read_body(body):
-            self._take(part, ratchet, now, fragments=link is self.active)
+            self._take(part, ratchet, now, texts=link is self.active)
 
-    def _take(self, part: Part, ratchet: Ratchet, now: float, *, fragments: bool) -> None:
+    def _take(self, part: Part, ratchet: Ratchet, now: float, *, texts: bool) -> None:
         match part:
             case Acknowledgement():
                 self._note_done(self.delivery.take_acknowledged(part.ids, now))
@@ -320,7 +314,7 @@ class Side:
             case KemCiphertext():
                 ratchet.take_ciphertext(part.epoch, part.ciphertext)
             case _:
-                is_new = self.delivery.take(part, now, fragments=fragments)
+                is_new = self.delivery.take(part, now, texts=texts)
                 if is_new and isinstance(part, Address):
                     self.contact.learn(part)
 
@@ -335,11 +329,10 @@ class Side:
         link.state, link.completed = State.COMPLETE, now
         self.refused = 0
         self.psks.drop_through(link.generation)
+        if outcome := link.outcome:
+            self.contact.was_proved(outcome.responder_static if link.dialled else outcome.initiator_static)
         if not self.contact.is_inviter:
             self._be_in_contact()
-            outcome = link.outcome
-            if outcome and self._peer_static(link, outcome) == self.contact.their_static:
-                self.contact.proved_pair = True
         if self.active is None:
             self._activate(link)
         elif self._stays(self.active, link):
@@ -348,9 +341,6 @@ class Side:
             loser = self.active
             self._activate(link)
             self._give_up(loser, link, now)
-
-    def _peer_static(self, link: Link, outcome: Outcome) -> bytes:
-        return outcome.responder_static if link.dialled else outcome.initiator_static
 
     def _stays(self, active: Link, link: Link) -> bool:
         """Whether the active link wins over one that became complete just now."""
@@ -367,7 +357,9 @@ class Side:
             self._begin(link.pending)
             link.pending = None
         elif not self._holds(link.session):
-            self._lose("a link was chosen that was made before the session began")
+            self._lose("a link of another session was chosen")
+        elif self.session and self.session.ratchet.unanswered:
+            self._lose("too much is unanswered")
 
     def _give_up(self, loser: Link, winner: Link, now: float) -> None:
         if loser.dialled or not winner.dialled:

@@ -180,9 +180,8 @@ def use(person: Person, invite: RealInvite) -> None:
 def settled(real: Person, second: Second) -> bool:
     """Both have each other's address and know it, are on line, and have nothing left to say."""
     known = second.side.contact
-    introduced = known.invite is None if known.is_inviter else bool(known.their_onion)
     return (
-        introduced
+        known.is_introduced
         and real.contact is not None
         and real.record.introduced
         and real.online

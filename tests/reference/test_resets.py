@@ -40,7 +40,7 @@ def test_either_side_may_lose_the_session(role: str, loser: str, dialler: str) -
     both_talk(world, real, second)
     world.run(300)
     assert len(real.lines()) == 1
-    assert 1 <= second.side.resets <= (2 if "and" in dialler else 1)  # two links may each have begun one
+    assert 1 <= second.side.resets <= (2 if "and" in dialler else 1)  # each of two links may have begun one
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -76,7 +76,7 @@ def test_a_reset_survives_every_loss(role: str, dialler: int) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_chain_that_nobody_answers_ends_with_a_new_session(role: str) -> None:
-    """The program's cells are lost: what the reference says is never answered."""
+    """The reference has said so much that the program could not skip it."""
     world, real, second = together(role)
     session = second.side.session
     assert session is not None
@@ -87,7 +87,8 @@ def test_a_chain_that_nobody_answers_ends_with_a_new_session(role: str) -> None:
     assert session.ratchet.unanswered
     world.until(lambda: settled(real, second))
     both_talk(world, real, second)
-    assert len(real.lines()) == second.side.resets == 1
+    assert 1 <= len(real.lines()) <= 2
+    assert 1 <= second.side.resets <= 2
 
 
 @pytest.mark.parametrize("role", ROLES)

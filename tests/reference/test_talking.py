@@ -164,6 +164,24 @@ def test_both_dial_at_once_and_agree_on_a_link(role: str) -> None:
         quiet(real, second)
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_a_message_lives_as_long_as_the_shorter_of_two_lifetimes(role: str) -> None:
+    world, real, second = together(role)
+    second.side.delivery.lifetime = 600
+    short, long = second.write("short"), real.write("long", lifetime=7_200)
+    world.until(lambda: settled(real, second))
+    real.show(short)
+    assert second.side.delivery.see(long, world.now) == "long"
+    world.run(590)
+    second.side.pass_time(world.now)
+    assert (real.texts(), second.texts()) == (["short"], ["long"])
+    world.run(20)
+    second.side.pass_time(world.now)
+    assert real.texts() == second.texts() == []
+    assert list(second.side.delivery.messages) == []
+    assert [message.text for message in real.talk.timeline] == ["long"]  # its writer's own lifetime is longer
+
+
 # --- deletions ---
 
 
