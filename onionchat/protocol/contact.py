@@ -276,7 +276,6 @@ class Contact:
             record.invite_psk = b""
         record.last_seen = now
         self._dialling.succeeded()
-        self._dialling.pause()
         self._choose(link, now, batch)
         self.talk.keep(batch)
 

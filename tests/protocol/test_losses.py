@@ -133,6 +133,7 @@ def test_the_one_key_that_both_hold_is_never_pushed_out_by_keys_that_only_one_ho
     assert ada.record.psks[0] in ben.record.psks
     world.cutter = None
     converges(world, ada, ben)
+    assert ben.known._dialling.refusals == 0
 
 
 @pytest.mark.parametrize("dials", ["Ada", "Ben"])
@@ -165,4 +166,18 @@ def test_an_inviter_whose_address_arrived_unacknowledged_can_still_dial() -> Non
     ada.reachable = False
     for wire in world.wires:
         wire.cut()
+    converges(world, ada, ben)
+
+
+@pytest.mark.parametrize("dialler", ["Ada", "Ben"])
+def test_who_was_let_in_but_was_not_told_the_address_yet_is_found_by_either(dialler: str) -> None:
+    """At the invite with the pair's key, or at the joiner's address with the invite's static key."""
+    world, ada, ben = meeting(6)
+    first_words(world, ada, ben)
+    world.until(lambda: not ben.record.invite_psk and ada.online)
+    assert not ben.record.introduced
+    ada.reachable, ben.reachable = dialler == "Ben", dialler == "Ada"
+    for wire in world.wires:
+        wire.cut()
+    world.cutter = None
     converges(world, ada, ben)

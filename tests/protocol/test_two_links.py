@@ -9,6 +9,7 @@ import pytest
 from onionchat.crypto.keys import KeyPair
 from onionchat.errors import LocalProtocolError
 from onionchat.protocol import commands as do
+from onionchat.protocol import contact
 from onionchat.protocol.constants import SETTLE_SECONDS
 from onionchat.protocol.link import Link, LinkState, wins
 
@@ -146,6 +147,33 @@ def test_a_newer_link_replaces_one_that_has_been_dead_for_long() -> None:
     world.run(10)
     assert len(ada.known.links) == 1
     can_talk(world, ada, ben)
+
+
+def test_who_dials_anew_has_given_up_the_link_before_and_it_is_closed_at_once() -> None:
+    world, ada, ben = friends()
+    (wire,) = [wire for wire in world.wires if wire.whole]
+    assert wire.dialler is ben
+    world.notice = None
+    world.cutter = lambda hurt, writer, carried: hurt is wire
+    world.run(3)
+    ben.wire_ended(wire.ends[ben])  # only Ben notices
+    world.until(lambda: ben.online)
+    world.run(5)
+    assert do.CloseLink(link=wire.ends[ada]) in ada.log
+    assert len(ada.known.links) == 1
+    can_talk(world, ada, ben)
+
+
+def test_two_who_choose_differently_come_together_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As at the very edge of the settling time: Ada takes the newer one, Ben the older."""
+    world, ada, ben = crossing(3, (0.4, 0.4, QUICK, QUICK))
+    monkeypatch.setattr(contact, "wins", lambda newer, older: newer in ada.known._links.values())
+    world.run(20)
+    assert len(ada.known.links) == len(ben.known.links) == 2
+    monkeypatch.undo()
+    world.until(lambda: introduced(ada, ben), seconds=2 * SETTLE_SECONDS)
+    assert ada.texts() == ["from Ben"]
+    assert ben.texts() == ["from Ada"]
 
 
 def test_a_link_that_its_dialler_does_not_close_is_closed_in_the_end() -> None:
