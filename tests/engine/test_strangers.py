@@ -58,24 +58,23 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
             assert isinstance(made, replies.Identity)
             invite = engine.ask(requests.InviteCreate(identity=made.identity))
             assert isinstance(invite, replies.Invite)
+            (at_invite,) = eventually(lambda: sockets(run_folder(engine.vault), 1))
             engine.ask(requests.InviteAccept(identity=made.identity, code=foreign_invite(), name="nobody"))
-            decoded = decode(invite.code)
-            at_invite = run_folder(engine.vault) / f"{decoded.onion[:6].hex()}.s"
-            places = eventually(lambda: two(run_folder(engine.vault)))
-            (at_pair,) = places - {at_invite}
+            (at_pair,) = eventually(lambda: sockets(run_folder(engine.vault), 2)) - {at_invite}
             eventually(lambda: "tor" in engine.children)
             yield Target(
                 engine=engine,
                 pid=engine.children["engine"],
-                invite=decoded,
+                invite=decode(invite.code),
                 at_invite=at_invite,
                 at_pair=at_pair,
             )
 
 
-def two(folder: Path) -> set[Path]:
+def sockets(folder: Path, count: int) -> set[Path]:
+    """The sockets of services: their names tell nothing, so one comes after the other."""
     found = set(folder.glob("*.s"))
-    return found if len(found) == 2 else set()
+    return found if len(found) == count else set()
 
 
 @contextlib.contextmanager
