@@ -351,13 +351,17 @@ class TestRekeying:
 
     def test_a_key_that_was_lost_with_its_link_is_said_on_the_next(self) -> None:
         world, ada, ben = friends()
-        world.run(3700)  # one is due, of the joiner's
-        world.notice = lambda: 5.0
+        session = ben.talk._session
+        assert session is not None
+        world.run(session._state.due_at - 1 - world.now)
+        said = len(ben.left)
         world.cutter = lambda wire, writer, carried: wire is world.wires[0]
-        ben.write("lost with the link, and the key beside it")
-        world.run(5)
-        assert ben.left
+        world.notice = lambda: 8.0
+        world.run(7)
+        assert len(ben.left) == said + 1
+        world.run(3)
         world.cutter = None
+        world.until(lambda: introduced(ada, ben))
         both_ways(world, ada, ben, 2)
         assert epoch(ada) == epoch(ben) == 1
 

@@ -97,8 +97,13 @@ def test_two_resets_at_once_are_settled_by_the_same_rule(
     world.run(90)
     settled(world, ada, ben)
     assert ada.record.session == ben.record.session
-    assert len(ada.lines()) == len(ben.lines()) == 1
     can_talk(world, ada, ben)
+    for wire in world.wires:  # keys of both handshakes may still be held: the next link takes the right one
+        wire.cut()
+    world.run(3)
+    world.until(lambda: introduced(ada, ben))
+    can_talk(world, ada, ben)
+    assert len(ada.lines()) == len(ben.lines()) == 1
 
 
 @pytest.mark.parametrize("delays", ORDERS)
