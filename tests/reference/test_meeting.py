@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
+from onionchat.crypto.keys import KeyPair
 from onionchat.protocol import events
 from onionchat.protocol.commands import Key
 from onionchat.protocol.invitation import join
@@ -101,7 +102,8 @@ class Second(Person):
         for number, link in [(number, link) for number, link in self.ends.items() if link.is_closed]:
             self.why.append(link.why)
             del self.ends[number]
-            self.wires[number].cut()
+            if number in self.wires:
+                self.wires[number].cut()
         if self._may_dial and self.dial_at == float("inf"):
             self.dial_at = self.world.now + self.world.random.uniform(1, 8)
 
@@ -252,8 +254,34 @@ def test_afterwards_they_meet_at_their_pair_onions(role: str) -> None:
         world.until(lambda: settled(real, second))
         assert {wire.dialler for wire in world.wires if wire.whole} == {dialler}
         both_talk(world, real, second)
+    assert real.record.peer_statics == [second.side.contact.pair_static]
+    assert second.side.contact.their_statics == [KeyPair.from_secret(real.record.static_secret).public]
     assert second.side.resets == 0
     assert real.lines() == []
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_an_inviter_who_does_not_know_that_its_address_came_is_met_by_the_invites_key(role: str) -> None:
+    world, real, second = mixed(role)
+    pairs: tuple[tuple[Person, Person], ...] = ((real, second), (second, real))
+    inviter, joiner = pairs[role == "inviter"]
+    world.cutter = lambda wire, writer, carried: writer is joiner and was_told()
+
+    def was_told() -> bool:
+        """Whether the joiner has the address; its acknowledgement is lost then."""
+        if joiner is second:
+            return second.side.contact.is_introduced
+        return real.record.introduced
+
+    world.until(was_told)
+    world.run(1)
+    inviter.reachable = False
+    hang_up(world)
+    world.cutter = None
+    before = len(world.wires)
+    world.until(lambda: settled(real, second))
+    assert {wire.dialler for wire in world.wires[before:] if wire.cells} == {inviter}
+    both_talk(world, real, second)
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -151,6 +151,37 @@ def test_so_many_are_skipped_and_no_more(role: str, skipped: int, monkeypatch: p
     assert len(lost) == len(envelope) == 1_933
 
 
+@pytest.mark.parametrize("shorter", [True, False])
+def test_a_chain_was_not_shorter_than_what_came_of_it(shorter: bool) -> None:
+    reference, real = pair("initiator")
+    for _ in range(3):
+        real.decrypt(reference.seal(bytes(BODY_SIZE)), random=os.urandom, now=NOW)
+    reference.open(real.encrypt(bytes(BODY_SIZE), random=os.urandom, now=NOW), NOW)
+    assert reference.pn == 3
+    reference.pn = 2 if shorter else 4
+    envelope = reference.seal(bytes(BODY_SIZE))
+    assert _opens(lambda: real.decrypt(envelope, random=os.urandom, now=NOW)) is not shorter
+
+
+@pytest.mark.parametrize("marked", [-1, 0, 1, 2])
+def test_a_chain_begins_in_the_present_epoch_and_its_other_headers_are_not_asked(marked: int) -> None:
+    talk = Talk("initiator", 3)
+    while talk.reference.epoch < 1:
+        talk.step()
+    reference, real, body = talk.reference, talk.real, bytes(BODY_SIZE)
+    for _ in range(2):  # what is still under way is lost; each begins a new chain
+        real.decrypt(reference.seal(body), random=os.urandom, now=NOW)
+        reference.open(real.encrypt(body, random=os.urandom, now=NOW), NOW)
+    present = reference.epoch
+    reference.epoch = present + marked
+    first = reference.seal(body)
+    reference.epoch = present
+    assert _opens(lambda: real.decrypt(first, random=os.urandom, now=NOW)) is (marked == 0)
+    assert _opens(lambda: real.decrypt(reference.seal(body), random=os.urandom, now=NOW))
+    reference.epoch = present + 5
+    assert _opens(lambda: real.decrypt(reference.seal(body), random=os.urandom, now=NOW))
+
+
 def _opens(opening: Callable[[], bytes]) -> bool:
     try:
         return opening() == bytes(BODY_SIZE)

@@ -46,6 +46,10 @@ def written_by(world: Mixed) -> list[list[Person]]:
     return [[writer for writer, _ in wire.cells] for wire in world.wires]
 
 
+def whole(world: Mixed) -> list[Wire]:
+    return [wire for wire in world.wires if wire.whole]
+
+
 def bend(monkeypatch: pytest.MonkeyPatch, greeting: type, payload: bytes) -> None:
     monkeypatch.setattr(greeting, "payload", lambda self: payload)
 
@@ -203,6 +207,32 @@ def test_a_wrong_psk_gets_no_answer(spoiled: str) -> None:
     world.run(60)
     assert len(world.wires) > before + 2
     assert all(len(writers) <= 1 for writers in written_by(world)[before:])
+
+
+@pytest.mark.parametrize("late", SPEAKERS)
+def test_a_psk_that_was_dropped_meanwhile_is_too_late(late: str) -> None:
+    """Message 3 of one dial comes after another link with the same psk was complete."""
+    world, real, second = together("joiner")
+    hang_up(world)
+    before = len(world.wires)
+    dialler, dialled = (real, second) if late == "Real" else (second, real)
+
+    def delay(wire: Wire, reader: Person) -> float:
+        is_late = wire.dialler is dialler and reader is dialled and len(wire.cells) == 3
+        return 20.0 if is_late and wire is first[0] else 0.3
+
+    first: list[Wire] = []
+    world.delay = delay
+    second.dial_at = real.known._dialling.due = world.now
+    world.until(lambda: len(world.wires) == before + 2)
+    first.append(next(wire for wire in world.wires[before:] if wire.dialler is dialler))
+    world.until(lambda: settled(real, second))
+    assert first[0] in whole(world)
+    world.run(25)
+    assert first[0] not in whole(world)
+    assert dialled not in [writer for writer, _ in first[0].cells[3:]]
+    both_talk(world, real, second)
+    assert real.lines() == []
 
 
 def test_who_resumes_what_the_other_has_lost_gets_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -384,6 +414,7 @@ IGNORED: dict[str, list[Part]] = {
     "a text that stops": [text(id=b"\3" * 16, total=200)],
     "a text that begins again": [text(id=b"\3" * 16, total=200), text(id=b"\3" * 16, total=200)],
     "a gap": [text(id=b"\3" * 16, total=200), text(id=b"\3" * 16, offset=6, total=200)],
+    "an overlap": [text(id=b"\3" * 16, total=10), text(id=b"\3" * 16, offset=4, total=10)],
     "a fragment of another length": [
         text(id=b"\3" * 16, total=10),
         text(id=b"\3" * 16, offset=5, total=11),
@@ -417,6 +448,20 @@ def test_a_deletion_that_comes_before_its_text_keeps_it_away(speaker: str) -> No
     world.run(10)
     assert real.texts() == second.texts() == []
     both_talk(world, real, second)
+
+
+@pytest.mark.parametrize("speaker", SPEAKERS)
+def test_nobody_deletes_what_the_other_wrote(speaker: str) -> None:
+    world, real, second = together("joiner")
+    written = real.write("from Real"), second.write("from Second")
+    world.until(lambda: settled(real, second))
+    targets = [Deletion(id=os.urandom(16), target=target) for target in written]
+    slip(speaker, real, second, write_body(targets))
+    world.run(10)
+    here = {message.id for message in real.talk.timeline}, set(second.side.delivery.messages)
+    assert here == (
+        ({written[0], written[1]}, {written[1]}) if speaker == "Real" else ({written[0]}, set(written))
+    )
 
 
 @pytest.mark.parametrize("speaker", SPEAKERS)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ..protocol.world import Person
-from .body import Deletion
 from .cell import REKEY_CELLS
-from .delivery import Outgoing
 from .test_meeting import ROLES, Second, both_talk, hang_up, settled, together
 
 LONGEST = ("ünïcödé " * 6_000).encode()[:65_536].decode(errors="ignore")
@@ -182,6 +180,28 @@ def test_a_message_lives_as_long_as_the_shorter_of_two_lifetimes(role: str) -> N
     assert [message.text for message in real.talk.timeline] == ["long"]  # its writer's own lifetime is longer
 
 
+@pytest.mark.parametrize("dialler", ["Real", "Second"])
+def test_who_dials_anew_has_given_up_the_link_before(dialler: str) -> None:
+    """Its program ended without a word; the other still takes the link that it dialled for a good one."""
+    world, real, second = together("joiner")
+    real.reachable, second.reachable = dialler == "Second", dialler == "Real"
+    hang_up(world)
+    world.until(lambda: settled(real, second))
+    if dialler == "Real":
+        real.wires.clear()
+        real.metronomes.clear()
+        real.restart()
+    else:
+        second.wires.clear()
+        second.restart()
+    real.write("from Real")
+    second.write("from Second")
+    world.until(lambda: (real.texts(), second.texts()) == (["from Second"], ["from Real"]), seconds=15)
+    world.run(60)
+    assert settled(real, second)
+    quiet(real, second)
+
+
 # --- deletions ---
 
 
@@ -225,16 +245,3 @@ def test_what_has_not_left_is_never_heard_of(role: str) -> None:
     assert second.idle()
     world.until(lambda: settled(real, second))
     assert real.texts() == second.texts() == []
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_nobody_deletes_what_the_other_wrote(role: str) -> None:
-    world, real, second = together(role)
-    own = second.write("mine")
-    theirs = real.write("theirs")
-    world.until(lambda: settled(real, second))
-    forged = Outgoing(Deletion(id=bytes(16), target=theirs), world.now + 100)
-    second.side.delivery.outbox[bytes(16)] = forged
-    world.until(lambda: settled(real, second))
-    assert real.talk.timeline.get(theirs) is not None
-    assert real.talk.timeline.get(own) is not None
