@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from trio.testing import trio_test
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A folder whose path is short, because Unix sockets have no room for long ones; gone after the test."""
+    with tempfile.TemporaryDirectory(prefix="oc-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder).resolve()
+
 
 ASYNCIO_FOLDERS = {"tui", "client"}
 HERE = Path(__file__).parent

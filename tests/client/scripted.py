@@ -42,6 +42,8 @@ class ScriptedEngine:
         self._connections: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._listener = socket.socket(socket.AF_UNIX)
+        self._gone = False
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         self.socket.parent.mkdir(parents=True)
@@ -62,7 +64,10 @@ class ScriptedEngine:
 
     def vanish(self) -> None:
         """End every connection at once, as an engine that was killed."""
-        for each in (self._listener, *self._connections):
+        with self._lock:
+            self._gone = True
+            ending = (self._listener, *self._connections)
+        for each in ending:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -78,7 +83,11 @@ class ScriptedEngine:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            self._connections.append(connection)
+            with self._lock:
+                if self._gone:  # accepted while the engine vanished
+                    connection.close()
+                    return
+                self._connections.append(connection)
             self._start(lambda connection=connection: self._serve(connection))  # type: ignore[misc]  # bound now
 
     def _serve(self, connection: socket.socket) -> None:
