@@ -86,7 +86,6 @@ class Outbox:
         """The peer said what it has: the rest leaves again, in order, from its beginning."""
         self.open = True
         self._waiting = deque(self._items)
-        self._offset = 0
 
     def take(self, room: int, most: int) -> tuple[list[body.Part], list[bytes]]:
         """Parts for the next envelope, within ``room`` packed bytes and ``most`` parts.

@@ -53,7 +53,6 @@ class Dialling:
 
     def lost(self, now: float) -> None:
         """A complete link ended."""
-        self._failures = 0
         self._wait(now)
 
     def _wait(self, now: float) -> None:

@@ -157,6 +157,8 @@ class TestInbox:
         assert box.assemble(fragment(1, 4, b"ef", 6)) == b"abcdef"
         assert box.assemble(fragment(1, 4, b"ef", 6)) is None
         assert box.assemble(fragment(2, 3, b"x", 4)) is None
+        for offset, data in ((0, b"ab"), (4, b"ef"), (2, b"cd")):
+            assert box.assemble(fragment(3, offset, data, 6)) is None
 
     def test_a_new_link_begins_with_nothing_under_reassembly(self) -> None:
         box = Inbox(CONTACT)

@@ -334,3 +334,42 @@ def test_a_peer_whose_ratchet_key_is_unusable_is_left(monkeypatch: pytest.Monkey
     assert "session" not in ben.kinds()
     monkeypatch.undo()
     world.until(lambda: introduced(ada, ben))
+
+
+def test_who_dials_anew_leaves_nothing_of_what_they_dialled_before() -> None:
+    """Not a link that never said a word, and after a first contact that was repeated none at all."""
+    world, ada, _ = strangers()
+    joiner = Caller(world, ada, 1)
+    joiner.connects()
+    (answer,) = sent(joiner.says(joiner.hello()))
+    message_3 = joiner.answers(answer, Intent.CONTACT)
+    first_contact = joiner.machine.invite
+    joiner.says(message_3)
+    assert joiner.handshake is not None
+    contact = ada.known
+    own = KeyPair.from_secret(contact.record.static_secret).public
+
+    def happens(event: events.Event) -> Commands:
+        return contact.handle(event, world.now)
+
+    def dials(number: int, psk: bytes, intent: Intent, *, at_invite: bool) -> Commands:
+        onion, static = (
+            (first_contact.onion, first_contact.static) if at_invite else (contact.onion.public, own)
+        )
+        happens(events.ConnectionAccepted(link=number, at_invite=at_invite))
+        handshake = Handshake.initiator(
+            prologue=prologue(onion), static=joiner.static, remote_static=static, psk=psk, random=os.urandom
+        )
+        cell = handshake.write(greeting.fill(None, 1))
+        (reply,) = sent(happens(events.CellReceived(link=number, cell=cell)))
+        handshake.read(reply)
+        made = InitiatorGreeting(intent=intent, tick_ms=2000, onion=b"o" * 32)
+        return happens(events.CellReceived(link=number, cell=handshake.write(greeting.fill(made, 3))))
+
+    resume = joiner.handshake.secrets().resume_psk
+    assert closed(dials(3, resume, Intent.RESUME, at_invite=False)) == [1]
+    assert closed(dials(4, resume, Intent.RESUME, at_invite=False)) == [3]
+    secret = invite_psk(first_contact.secret, first_contact.onion)
+    assert closed(dials(5, secret, Intent.CONTACT, at_invite=True)) == [4]
+    assert contact.links == (5,)
+    assert len(contact.record.psks) == 1
