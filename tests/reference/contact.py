@@ -91,6 +91,8 @@ class Contact:
     def learn(self, address: Address) -> None:
         if self.is_inviter and self.invite:
             return
+        if address.onion == self.pair_onion:
+            raise Refused("an address that is this side's own")
         self.their_onion, self.is_introduced = address.onion, True
         self.their_statics = [address.static, *self.their_statics][:2]
 
