@@ -9,7 +9,7 @@ import pytest
 
 from onionchat.errors import CryptoError, LocalProtocolError
 from onionchat.protocol import commands as do
-from onionchat.protocol import events
+from onionchat.protocol import delivery, events
 from onionchat.protocol.cell import CellType, lay_out
 from onionchat.protocol.constants import DIAL_MAX_SECONDS, MAX_TEXT_BYTES, MIN_LIFETIME
 from onionchat.protocol.contact import Contact
@@ -137,6 +137,20 @@ class TestDeletion:
         assert ben.texts() == []
         assert not [told for told in ben.told if told.what == "burned"]
         assert ben.idle()
+
+    def test_one_for_which_there_is_no_room_comes_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        world, ada, ben = friends()
+        message = ada.write("regretted")
+        world.until(lambda: ben.texts() == ["regretted"] and ada.idle())
+        monkeypatch.setattr(delivery, "MAX_SEEN", 1)
+        ada.burn(message)
+        world.run(60)
+        assert ben.texts() == ["regretted"]
+        assert not ada.idle()
+        monkeypatch.undo()
+        ada.restart()
+        world.until(lambda: introduced(ada, ben))
+        assert ben.texts() == []
 
     def test_what_is_not_there_cannot_be_deleted(self) -> None:
         _, ada, _ = friends()

@@ -8,8 +8,10 @@ import pytest
 
 from onionchat.crypto.handshake import Handshake, invite_psk, prologue
 from onionchat.crypto.keys import KeyPair
+from onionchat.crypto.link import SendingCipher
 from onionchat.protocol import commands as do
 from onionchat.protocol import events, greeting
+from onionchat.protocol.cell import CellType, lay_out
 from onionchat.protocol.constants import (
     CELL_SIZE,
     HALF_OPEN_INVITE,
@@ -352,7 +354,7 @@ def test_who_dials_anew_leaves_nothing_of_what_they_dialled_before() -> None:
     def happens(event: events.Event) -> Commands:
         return contact.handle(event, world.now)
 
-    def dials(number: int, psk: bytes, intent: Intent, *, at_invite: bool) -> Commands:
+    def dials(number: int, psk: bytes, intent: Intent, *, at_invite: bool) -> tuple[list[int], Handshake]:
         onion, static = (
             (first_contact.onion, first_contact.static) if at_invite else (contact.onion.public, own)
         )
@@ -364,12 +366,17 @@ def test_who_dials_anew_leaves_nothing_of_what_they_dialled_before() -> None:
         (reply,) = sent(happens(events.CellReceived(link=number, cell=cell)))
         handshake.read(reply)
         made = InitiatorGreeting(intent=intent, tick_ms=2000, onion=b"o" * 32)
-        return happens(events.CellReceived(link=number, cell=handshake.write(greeting.fill(made, 3))))
+        message_3 = handshake.write(greeting.fill(made, 3))
+        return closed(happens(events.CellReceived(link=number, cell=message_3))), handshake
 
     resume = joiner.handshake.secrets().resume_psk
-    assert closed(dials(3, resume, Intent.RESUME, at_invite=False)) == [1]
-    assert closed(dials(4, resume, Intent.RESUME, at_invite=False)) == [3]
+    assert dials(3, resume, Intent.RESUME, at_invite=False)[0] == [1]
+    gone, handshake = dials(4, resume, Intent.RESUME, at_invite=False)
+    assert gone == [3]
+    cover = SendingCipher(handshake.secrets().sending).seal(lay_out(CellType.COVER))
+    happens(events.CellReceived(link=4, cell=cover))
+    assert contact.presence == "online"
     secret = invite_psk(first_contact.secret, first_contact.onion)
-    assert closed(dials(5, secret, Intent.CONTACT, at_invite=True)) == [4]
+    assert dials(5, secret, Intent.CONTACT, at_invite=True)[0] == [4]
     assert contact.links == (5,)
     assert len(contact.record.psks) == 1
