@@ -214,8 +214,12 @@ class Link:
             case LinkState.AWAIT_MESSAGE_2 | LinkState.AWAIT_MESSAGE_3:
                 return self.began + HANDSHAKE_SECONDS
             case LinkState.OPEN | LinkState.COMPLETE:
-                return self._heard + SILENCE_SECONDS + SILENCE_TICKS * self._peer_tick_ms / 1000
+                return self._heard + self._longest_silence
         return None
+
+    @property
+    def _longest_silence(self) -> float:
+        return SILENCE_SECONDS + SILENCE_TICKS * self._peer_tick_ms / 1000
 
     def receive(self, cell: bytes, *, random: RandomSource, now: float) -> Outcome:
         """What a cell from the peer leads to.
@@ -298,8 +302,10 @@ class Link:
 
     def _open(self, cell: bytes, now: float) -> Arrived:
         cell_type, body = take_apart(_given(self._receiving).open(cell))
+        tick = self._peer_tick_ms / 1000
+        burst = max(BURST_SECONDS, self._longest_silence + tick)  # what a circuit that stalls holds back
         earned = self._allowance + (now - self._heard) * RATE_MARGIN
-        self._allowance = min(earned, BURST_SECONDS) - self._peer_tick_ms / 1000
+        self._allowance = min(earned, burst) - tick
         if self._allowance < 0:
             raise RemoteProtocolError("cells faster than the peer's own schedule")
         first = self.completed is None

@@ -217,3 +217,14 @@ def test_room_is_made_by_the_oldest_that_has_proven_nothing() -> None:
     proven = [Link(n, LinkState.AWAIT_MESSAGE_3, 2000, 0.0) for n in range(3, 6)]
     assert first_to_go([proven[0], *waiting, proven[1]]) is waiting[0]
     assert first_to_go(proven) is proven[0]
+
+
+def test_what_a_circuit_held_back_may_come_at_once_however_slow_the_schedule() -> None:
+    """As much as fits into the longest silence that a link survives; then it is a flood."""
+    two = Two()
+    _, answering = two.shake()  # the accepter's tick is ten seconds
+    two.now += SILENCE_SECONDS + SILENCE_TICKS * SLOW_MS / 1000 - 1
+    for _ in range(8):
+        two.take(two.dialler, answering.seal(COVER))
+    with pytest.raises(RemoteProtocolError):
+        two.take(two.dialler, answering.seal(COVER))
