@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 
-.PHONY: demo test lint cover clean tor
+.PHONY: demo test lint cover assess clean tor
 
 demo: .venv/ready tor
 	@$(BIN)/onionchat demo
@@ -24,6 +24,10 @@ cover: .venv/ready
 	  COVERAGE_FILE=.coverage.$$part $(BIN)/python -m pytest -n auto tests/$$part --cov=onionchat.$$part --cov-branch \
 	    --cov-report=term:skip-covered --cov-fail-under=95 || exit 1; \
 	done
+
+# Hours; resumable. Results go to docs/assessment.
+assess: .venv/ready
+	@$(BIN)/python -m tests.assess
 
 clean:
 	@rm -rf .venv .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info build
