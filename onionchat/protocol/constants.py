@@ -41,8 +41,21 @@ UNREAD_LIFE: Final = 28 * 24 * 3600
 MAX_UNANSWERED: Final = 1000
 """Envelopes in one sending chain: what a receiver is able to skip."""
 
+LEAST_TICK_MS: Final = 25
+"""The quickest that a peer may announce: what measurements need, and a batch's delay ends within its slot."""
 MIN_TICK_MS: Final = 250
+"""The quickest that a user may choose."""
 MAX_TICK_MS: Final = 30_000
+BURST_GAP_MS: Final = 250
+"""Between two batches of a link in bursts: as seldom as on the quickest steady one."""
+KEEP_ALIVE_MS: Final = 30_000
+"""A link in bursts sends a cover cell so long after its last one, so that a dead link is noticed."""
+MAX_GAP_TICKS: Final = 8
+"""Random gaps are drawn again above so many means: one in 3,000."""
+WINDOW_TICK_MS: Final = 50
+"""The rate of a bulk window: 20 cells a second, about 36 kB of text."""
+WINDOW_SECONDS: Final = (16, 32, 64, 128, 256, 512, 1024)
+"""How long a bulk window may be."""
 
 MESSAGE_1_SECONDS: Final = 10.0
 HANDSHAKE_SECONDS: Final = 30.0
@@ -53,6 +66,13 @@ SETTLE_SECONDS: Final = 60.0
 
 DEFAULT_TICK_MS: Final = 2_000
 DEFAULT_LIFETIME: Final = 24 * 3600
+
+MAX_DELAY_MS: Final = 20
+"""The upper bound of the random delay that each batch gets."""
+
+WIRE_BYTES: Final = 2_136
+"""IP bytes in which tor carries one cell away, and that come back for it: measured (docs/metadata.md)."""
+WIRE_BYTES_BACK: Final = 123
 
 HALF_OPEN_PAIR: Final = 2
 """Unauthenticated connections at a pair address; counted apart, so that a flood of requests takes none."""
