@@ -9,12 +9,13 @@ proposes next. Values never change; each function gives the epoch after.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from hashlib import blake2b
-from typing import Annotated, Final
+from typing import Annotated, Final, cast
 
 import msgspec
 
-from ..errors import CryptoError, RemoteProtocolError
+from ..errors import CryptoError, LocalProtocolError, RemoteProtocolError
 from . import labels
 from .header import MAX_NUMBER
 from .kem import KEM_CIPHERTEXT_SIZE, KEM_KEY_SIZE, KEM_SEED_SIZE, KemPair, encapsulate
@@ -41,6 +42,40 @@ class KemCiphertext:
     ciphertext: bytes
 
 
+class EpochState(Enum):
+    """Where one side stands with the next epoch: three states of the proposer, two of its peer."""
+
+    IDLE = "idle"
+    OFFERING = "offering"
+    READY = "ready"
+    WAITING = "waiting"
+    ANSWERING = "answering"
+
+
+ON_PROPOSAL: Final = {EpochState.IDLE: EpochState.OFFERING}
+"""What it does to make a key; in any other state that is our own bug."""
+
+ON_PART: Final[dict[tuple[EpochState, type], EpochState]] = {
+    (EpochState.OFFERING, KemCiphertext): EpochState.READY,
+    (EpochState.READY, KemCiphertext): EpochState.READY,
+    (EpochState.WAITING, KemKey): EpochState.ANSWERING,
+    (EpochState.ANSWERING, KemKey): EpochState.ANSWERING,
+}
+"""What the peer's part for the next epoch does; any other is one that no honest peer sends."""
+
+ON_TURN: Final = {EpochState.READY: EpochState.WAITING, EpochState.ANSWERING: EpochState.IDLE}
+"""What it does to mix the secret into the root key; in any other state that is our own bug."""
+
+_BY_HELD: Final = {
+    (True, False, False, False): EpochState.IDLE,
+    (True, True, True, False): EpochState.OFFERING,
+    (True, False, False, True): EpochState.READY,
+    (False, False, False, False): EpochState.WAITING,
+    (False, True, False, True): EpochState.ANSWERING,
+}
+"""The state, by whether the proposal is ours and whether we hold an offer, a seed and a mixed secret."""
+
+
 class Epoch(
     Secret, msgspec.Struct, frozen=True, array_like=True, kw_only=True, eq=False, forbid_unknown_fields=True
 ):
@@ -64,18 +99,31 @@ class Epoch(
 
     def __post_init__(self) -> None:
         offered = KEM_KEY_SIZE if self.proposer else KEM_CIPHERTEXT_SIZE
-        holds = (self.offer is not None, self.seed is not None, self.mixed is not None)
-        allowed = ((True, True, False), (False, False, True)) if self.proposer else ((True, False, True),)
-        if any(holds) and (holds not in allowed or (self.offer and len(self.offer) != offered)):
+        if self._held not in _BY_HELD or (self.offer and len(self.offer) != offered):
             raise ValueError("an epoch's parts do not fit each other")
+
+    @property
+    def _held(self) -> tuple[bool, bool, bool, bool]:
+        return self.proposer, self.offer is not None, self.seed is not None, self.mixed is not None
+
+    @property
+    def state(self) -> EpochState:
+        """Where this side stands."""
+        return _BY_HELD[self._held]
 
     @property
     def awaits_proposal(self) -> bool:
         """Whether the next proposal is ours and was not made."""
-        return self.proposer and self.offer is None and self.mixed is None and self.number < MAX_NUMBER
+        return self.state in ON_PROPOSAL and self.number < MAX_NUMBER
 
     def propose(self) -> Epoch:
-        """With a key of ours on offer; only where ``awaits_proposal``."""
+        """With a key of ours on offer.
+
+        Raises:
+            LocalProtocolError: not ``awaits_proposal``.
+        """
+        if not self.awaits_proposal:
+            raise LocalProtocolError(f"an epoch that is {self.state.value} cannot be proposed")
         pair = KemPair.generate()
         return Epoch(number=self.number, proposer=True, offer=pair.public, seed=pair.seed())
 
@@ -95,14 +143,10 @@ class Epoch(
         """
         if 0 <= part.epoch <= self.number:
             return self
-        expected = self.number + 1
-        if (
-            part.epoch != expected
-            or expected > MAX_NUMBER
-            or self.proposer != isinstance(part, KemCiphertext)
-        ):
+        after = ON_PART.get((self.state, type(part)))
+        if after is None or part.epoch != self.number + 1 or part.epoch > MAX_NUMBER:
             raise RemoteProtocolError("the peer sent a key exchange that nobody asked for")
-        if self.mixed is not None:
+        if after is self.state:
             return self
         try:
             return self._answered(part) if isinstance(part, KemCiphertext) else self._answering(part)
@@ -110,7 +154,13 @@ class Epoch(
             raise RemoteProtocolError("the peer sent a malformed key exchange") from None
 
     def begin_next(self) -> Epoch:
-        """After ``mixed`` entered the root key: the roles change, and every secret of this epoch is gone."""
+        """After ``mixed`` entered the root key: the roles change, and every secret of this epoch is gone.
+
+        Raises:
+            LocalProtocolError: there is no secret to mix yet.
+        """
+        if self.state not in ON_TURN:
+            raise LocalProtocolError(f"an epoch that is {self.state.value} cannot begin")
         return Epoch(number=self.number + 1, proposer=not self.proposer)
 
     def _answering(self, part: KemKey) -> Epoch:
@@ -123,13 +173,12 @@ class Epoch(
         )
 
     def _answered(self, part: KemCiphertext) -> Epoch:
-        if self.seed is None or self.offer is None:
-            raise RemoteProtocolError("the peer sent a key exchange that nobody asked for")
-        secret = KemPair.from_seed(self.seed).decapsulate(part.ciphertext)
+        seed, offer = cast(bytes, self.seed), cast(bytes, self.offer)  # who is OFFERING holds both
+        secret = KemPair.from_seed(seed).decapsulate(part.ciphertext)
         return Epoch(
             number=self.number,
             proposer=True,
-            mixed=secret + _binding(part.epoch, self.offer, part.ciphertext),
+            mixed=secret + _binding(part.epoch, offer, part.ciphertext),
         )
 
 

@@ -5,9 +5,9 @@ from hashlib import blake2b
 
 import pytest
 
-from onionchat.crypto.epoch import Epoch, KemCiphertext, KemKey
+from onionchat.crypto.epoch import ON_PART, ON_PROPOSAL, ON_TURN, Epoch, EpochState, KemCiphertext, KemKey
 from onionchat.crypto.header import MAX_NUMBER
-from onionchat.errors import RemoteProtocolError
+from onionchat.errors import LocalProtocolError, RemoteProtocolError
 
 
 def opened() -> tuple[Epoch, Epoch, KemKey, KemCiphertext]:
@@ -106,6 +106,41 @@ def test_only_an_idle_proposer_awaits_a_proposal() -> None:
     assert Epoch(number=0, proposer=True).awaits_proposal
     assert not Epoch(number=0, proposer=False).awaits_proposal
     assert not any(epoch.awaits_proposal for epoch in (proposer, peer, proposer.accept(ciphertext)))
+
+
+def in_every_state() -> tuple[dict[EpochState, Epoch], KemKey, KemCiphertext]:
+    proposer, peer, key, ciphertext = opened()
+    idle, waiting = Epoch(number=0, proposer=True), Epoch(number=0, proposer=False)
+    ready = proposer.accept(ciphertext)
+    return {epoch.state: epoch for epoch in (idle, waiting, proposer, peer, ready)}, key, ciphertext
+
+
+def test_each_state_takes_the_parts_of_the_table_and_no_other() -> None:
+    epochs, key, ciphertext = in_every_state()
+    assert set(epochs) == set(EpochState)
+    for state, epoch in epochs.items():
+        for part in (key, ciphertext):
+            if (state, type(part)) in ON_PART:
+                assert epoch.accept(part).state is ON_PART[state, type(part)]
+            else:
+                with pytest.raises(RemoteProtocolError, match="nobody asked"):
+                    epoch.accept(part)
+
+
+def test_each_state_is_proposed_and_begun_by_the_table_and_never_otherwise() -> None:
+    for state, epoch in in_every_state()[0].items():
+        if state in ON_PROPOSAL:
+            assert epoch.propose().state is ON_PROPOSAL[state]
+        else:
+            with pytest.raises(LocalProtocolError, match=state.value):
+                epoch.propose()
+        if state in ON_TURN:
+            assert epoch.begin_next().state is ON_TURN[state]
+        else:
+            with pytest.raises(LocalProtocolError, match=state.value):
+                epoch.begin_next()
+    with pytest.raises(LocalProtocolError, match="idle"):
+        Epoch(number=MAX_NUMBER, proposer=True).propose()
 
 
 SEED, MIXED, KEY, CIPHERTEXT = bytes(64), bytes(64), bytes(1184), bytes(1088)
