@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from ..errors import CryptoError, DecryptionError, LocalProtocolError
@@ -33,6 +34,37 @@ PAYLOAD_SIZES: Final = (704, 800, 1888)
 """Bytes of payload that make each message exactly one cell."""
 
 INVITE_SECRET_SIZE: Final = 16
+
+
+class Stage(Enum):
+    """What a side of a handshake does next."""
+
+    WRITE_1 = "write message 1"
+    READ_1 = "read message 1"
+    WRITE_2 = "write message 2"
+    READ_2 = "read message 2"
+    WRITE_3 = "write message 3"
+    READ_3 = "read message 3"
+    COMPLETE = "complete"
+    OVER = "over"
+    """An error came; nothing can be done with it any more."""
+
+
+ON_WRITE: Final = {
+    Stage.WRITE_1: Stage.READ_2,
+    Stage.WRITE_2: Stage.READ_3,
+    Stage.WRITE_3: Stage.COMPLETE,
+}
+"""What writing leads to; in any other stage it is our own bug."""
+
+ON_READ: Final = {
+    Stage.READ_1: Stage.WRITE_2,
+    Stage.READ_2: Stage.WRITE_3,
+    Stage.READ_3: Stage.COMPLETE,
+}
+"""What reading leads to; in any other stage it is our own bug."""
+
+_PAYLOAD_SIZE: Final = dict(zip((Stage.WRITE_1, Stage.WRITE_2, Stage.WRITE_3), PAYLOAD_SIZES, strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -93,15 +125,15 @@ class Handshake(Secret):
     Made by ``initiator`` or ``responder``.
     """
 
-    __slots__ = ("_candidates", "_initiator", "_psk_index", "_secrets", "_state", "_static", "_step")
+    __slots__ = ("_candidates", "_initiator", "_psk_index", "_secrets", "_stage", "_static")
 
     def __init__(self, candidates: Sequence[HandshakeState], *, initiator: bool, static: KeyPair) -> None:
         self._candidates = tuple(candidates)
-        self._state: HandshakeState | None = self._candidates[0] if initiator else None
+        """More than one only for a responder that has not read message 1."""
         self._initiator = initiator
         self._static = static
+        self._stage = Stage.WRITE_1 if initiator else Stage.READ_1
         self._psk_index = 0
-        self._step = 0
         self._secrets: LinkSecrets | None = None
 
     @classmethod
@@ -158,9 +190,14 @@ class Handshake(Secret):
         return cls(states, initiator=False, static=static)
 
     @property
+    def stage(self) -> Stage:
+        """What comes next."""
+        return self._stage
+
+    @property
     def complete(self) -> bool:
         """Whether all three messages were written or read."""
-        return self._secrets is not None
+        return self._stage is Stage.COMPLETE
 
     @property
     def remote_static(self) -> bytes:
@@ -172,9 +209,9 @@ class Handshake(Secret):
         if self._secrets is not None:
             session = self._secrets.session
             return session.responder_static if self._initiator else session.initiator_static
-        if self._state is None:
+        if not self._candidates:
             raise LocalProtocolError("the peer's static key is not known")
-        return self._state.remote_static
+        return self._candidates[0].remote_static
 
     @property
     def psk_index(self) -> int:
@@ -183,7 +220,7 @@ class Handshake(Secret):
         Raises:
             LocalProtocolError: nothing was opened yet.
         """
-        if not self.complete and self._state is None:
+        if self._stage in (Stage.READ_1, Stage.OVER):
             raise LocalProtocolError("no message was opened")
         return self._psk_index
 
@@ -197,14 +234,14 @@ class Handshake(Secret):
             LocalProtocolError: it is not our turn, an error came before, or ``payload`` has another length.
             CryptoError: the peer's keys are unusable; the handshake is over.
         """
-        state = self._state
-        if state is None or not state.writes_next:
+        after = ON_WRITE.get(self._stage)
+        if after is None:
             raise LocalProtocolError("it is not our turn in this handshake")
-        if len(payload) != PAYLOAD_SIZES[self._step]:
-            raise LocalProtocolError(f"this handshake message holds {PAYLOAD_SIZES[self._step]} bytes")
-        self._state = None  # stays so where the next line fails
+        if len(payload) != _PAYLOAD_SIZE[self._stage]:
+            raise LocalProtocolError(f"this handshake message holds {_PAYLOAD_SIZE[self._stage]} bytes")
+        (state,) = self._begin()
         message = state.write_message(payload)
-        self._advance(state)
+        self._advance(state, after)
         return message
 
     def read(self, message: bytes) -> bytes:
@@ -216,12 +253,11 @@ class Handshake(Secret):
                 handshake is over.
             CryptoError: the peer's keys are unusable; the handshake is over.
         """
-        state = self._state
-        candidates = self._candidates if state is None else (state,)
-        if not any(candidate.reads_next for candidate in candidates):
+        after = ON_READ.get(self._stage)
+        if after is None:
             raise LocalProtocolError("it is not our turn in this handshake")
-        self._candidates = ()
-        self._state = None
+        first = self._stage is Stage.READ_1
+        candidates = self._begin()
         if len(message) != CELL_SIZE:
             raise DecryptionError
         for index, candidate in enumerate(candidates):
@@ -229,9 +265,9 @@ class Handshake(Secret):
                 payload = candidate.read_message(message)
             except DecryptionError:
                 continue
-            if self._step == 0:
+            if first:
                 self._psk_index = index
-            self._advance(candidate)
+            self._advance(candidate, after)
             return payload
         raise DecryptionError
 
@@ -245,11 +281,16 @@ class Handshake(Secret):
             raise LocalProtocolError("this handshake is not complete")
         return self._secrets
 
-    def _advance(self, state: HandshakeState) -> None:
-        self._candidates = ()
-        self._step += 1
-        if not state.complete:
-            self._state = state
+    def _begin(self) -> tuple[HandshakeState, ...]:
+        """What a call works with; where it does not come to its end, the handshake is over."""
+        candidates, self._candidates = self._candidates, ()
+        self._stage = Stage.OVER
+        return candidates
+
+    def _advance(self, state: HandshakeState, after: Stage) -> None:
+        self._stage = after
+        if after is not Stage.COMPLETE:
+            self._candidates = (state,)
             return
         ours, remote = self._static.public, state.remote_static
         statics = (ours, remote) if self._initiator else (remote, ours)

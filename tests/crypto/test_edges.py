@@ -10,7 +10,7 @@ from nacl.bindings import crypto_aead_chacha20poly1305_ietf_encrypt as seal
 
 from onionchat.crypto import kem
 from onionchat.crypto.epoch import KemCiphertext, KemKey
-from onionchat.crypto.handshake import PAYLOAD_SIZES, Handshake
+from onionchat.crypto.handshake import ON_READ, ON_WRITE, PAYLOAD_SIZES, Handshake, Stage
 from onionchat.crypto.header import MAX_NUMBER
 from onionchat.crypto.kdf import hkdf_sha512
 from onionchat.crypto.kem import KemPair
@@ -153,6 +153,44 @@ class TestCallsAtTheWrongTime:
         with pytest.raises(LocalProtocolError):
             handshake.secrets()
         assert not handshake.complete
+
+    @pytest.mark.parametrize("stage", Stage)
+    def test_a_handshake_takes_the_calls_of_its_table_and_no_other(self, stage: Stage) -> None:
+        handshake, message = self.at(stage)
+        assert handshake.stage is stage
+        if stage in ON_WRITE:
+            handshake.write(bytes(PAYLOAD_SIZES[list(ON_WRITE).index(stage)]))
+            assert handshake.stage is ON_WRITE[stage]
+            return
+        for size in PAYLOAD_SIZES:
+            with pytest.raises(LocalProtocolError, match="not our turn"):
+                handshake.write(bytes(size))
+        if stage in ON_READ:
+            handshake.read(message)
+            assert handshake.stage is ON_READ[stage]
+            return
+        with pytest.raises(LocalProtocolError, match="not our turn"):
+            handshake.read(bytes(CELL_SIZE))
+        assert handshake.stage is stage
+
+    def at(self, stage: Stage) -> tuple[Handshake, bytes]:
+        """A handshake in that stage, and the message that it would read."""
+        meeting = Meeting()
+        sides = [meeting.initiator(), meeting.responder()]
+        if stage is Stage.OVER:
+            with pytest.raises(DecryptionError):
+                sides[1].read(b"\x09" * CELL_SIZE)
+            return sides[1], b""
+        for step, payload in enumerate(payloads()):
+            writer, reader = sides[step % 2], sides[1 - step % 2]
+            if writer.stage is stage:
+                return writer, b""
+            message = writer.write(payload)
+            if reader.stage is stage:
+                return reader, message
+            reader.read(message)
+        assert stage is Stage.COMPLETE
+        return sides[0], b""
 
     def test_after_an_unusable_key(self) -> None:
         meeting = Meeting(psks=2)
