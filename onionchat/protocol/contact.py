@@ -23,7 +23,7 @@ from .cell import CellType, split_have
 from .commands import Command
 from .constants import HALF_OPEN_INVITE, HALF_OPEN_PAIR
 from .dialling import Dialling
-from .greeting import Intent
+from .greeting import Agreed, Intent
 from .link import Answer, Arrived, Established, Link, LinkState, first_to_go, wins
 from .record import ContactRecord, Psk
 from .talk import Talk
@@ -242,6 +242,9 @@ class Contact:
             raise IdentityMismatch("another key than this contact's")
         if secrets is None or link.used.key not in held:
             raise RemoteProtocolError("a handshake with a key that is not held any more")
+        if link.agreed.below(Agreed(record.version, record.suite)):
+            raise RemoteProtocolError("a contact that steps down to an older version or suite")
+        record.version, record.suite = link.agreed
         fresh = Psk(generation=link.used.generation + 1, key=secrets.resume_psk, session=link.session_handle)
         if first:
             record.psks = [fresh]

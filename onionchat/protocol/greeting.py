@@ -7,7 +7,7 @@ before the handshake has authenticated it.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -18,6 +18,11 @@ from .constants import MAX_TICK_MS, MIN_TICK_MS, SUITE, VERSION
 Key = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 Numbers = Annotated[tuple[Annotated[int, msgspec.Meta(ge=0, le=255)], ...], msgspec.Meta(max_length=16)]
 TickMs = Annotated[int, msgspec.Meta(ge=MIN_TICK_MS, le=MAX_TICK_MS)]
+
+VERSIONS: Final = (VERSION,)
+"""What this program speaks, and says so in every greeting."""
+SUITES: Final = (SUITE,)
+"""The suites that it knows, likewise."""
 
 
 class Intent(IntEnum):
@@ -55,6 +60,17 @@ class InitiatorGreeting(
     capabilities: Numbers = ()
 
 
+class Agreed(NamedTuple):
+    """The highest version and the highest suite that both sides have."""
+
+    version: int
+    suite: int
+
+    def below(self, other: Agreed) -> bool:
+        """Whether either of the two is lower than in ``other``."""
+        return self.version < other.version or self.suite < other.suite
+
+
 Greeting = TypeVar("Greeting", ResponderGreeting, InitiatorGreeting)
 
 
@@ -85,6 +101,17 @@ def read(payload: bytes, kind: type[Greeting]) -> Greeting:
         greeting = msgspec.msgpack.decode(payload[2 : 2 + used], type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise RemoteProtocolError("a greeting that cannot be read") from None
-    if VERSION not in greeting.versions or SUITE not in greeting.suites:
-        raise RemoteProtocolError("a peer that speaks no version that we know")
+    agree(greeting)
     return greeting
+
+
+def agree(theirs: ResponderGreeting | InitiatorGreeting) -> Agreed:
+    """What we and a greeting's writer can speak with each other. docs/protocol.md, «Versions and suites».
+
+    Raises:
+        RemoteProtocolError: there is no version, or no suite, that both have.
+    """
+    versions, suites = set(VERSIONS) & set(theirs.versions), set(SUITES) & set(theirs.suites)
+    if not versions or not suites:
+        raise RemoteProtocolError("a peer that speaks no version that we know")
+    return Agreed(max(versions), max(suites))

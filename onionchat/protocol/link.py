@@ -29,8 +29,10 @@ from .constants import (
     SETTLE_SECONDS,
     SILENCE_SECONDS,
     SILENCE_TICKS,
+    SUITE,
+    VERSION,
 )
-from .greeting import InitiatorGreeting, Intent, ResponderGreeting
+from .greeting import Agreed, InitiatorGreeting, Intent, ResponderGreeting
 from .record import Psk
 
 T = TypeVar("T")
@@ -50,6 +52,9 @@ class LinkState(Enum):
 
 
 SESSION_HANDLE: Final = 8
+
+ON_GREETING: Final = {LinkState.DIALLING: LinkState.AWAIT_MESSAGE_2}
+"""What writing message 1 does to a link; in any other state that is our own bug."""
 
 ON_CELL: Final = {
     LinkState.AWAIT_MESSAGE_1: LinkState.AWAIT_MESSAGE_3,
@@ -109,6 +114,8 @@ class Link:
         """A session that this handshake began; it counts once the link wins."""
         self.session_handle = b""
         """Which of the contact's sessions the envelopes on this link belong to."""
+        self.agreed = Agreed(VERSION, SUITE)
+        """What both sides' greetings have in common."""
         self.remote_static = b""
         self.initiator_static = b""
         self.peer_onion = b""
@@ -182,7 +189,8 @@ class Link:
         now: float,
     ) -> bytes:
         """Message 1, now that the connection stands."""
-        if self.state is not LinkState.DIALLING:
+        state = ON_GREETING.get(self.state)
+        if state is None:
             raise LocalProtocolError(f"a link that is {self.state.value} cannot greet")
         self._handshake = Handshake.initiator(
             prologue=prologue, static=static, remote_static=remote_static, psk=psk.key, random=random
@@ -190,7 +198,7 @@ class Link:
         self.used, self.intent, self._onion = psk, intent, onion
         self.initiator_static = static.public
         self.began = now
-        self.state = LinkState.AWAIT_MESSAGE_2
+        self.state = state
         return self._handshake.write(greeting.fill(None, 1))
 
     @property
@@ -261,7 +269,13 @@ class Link:
             raise RemoteProtocolError("a first message that carries something")
         self.used = self._psks[handshake.psk_index]
         reset = self.used.session not in (b"", self._session)
-        ours = ResponderGreeting(ratchet=_given(key).public, tick_ms=self._tick_ms, reset=reset)
+        ours = ResponderGreeting(
+            ratchet=_given(key).public,
+            tick_ms=self._tick_ms,
+            reset=reset,
+            versions=greeting.VERSIONS,
+            suites=greeting.SUITES,
+        )
         return Answer(cell=handshake.write(greeting.fill(ours, 2)))
 
     def _finish_dialled(self, cell: bytes, random: RandomSource, now: float) -> Established:
@@ -269,9 +283,15 @@ class Link:
         theirs = greeting.read(handshake.read(cell), ResponderGreeting)
         if self.intent is Intent.RESUME and theirs.reset:
             self.intent = Intent.RESET
-        ours = InitiatorGreeting(intent=self.intent, tick_ms=self._tick_ms, onion=self._onion)
+        ours = InitiatorGreeting(
+            intent=self.intent,
+            tick_ms=self._tick_ms,
+            onion=self._onion,
+            versions=greeting.VERSIONS,
+            suites=greeting.SUITES,
+        )
         answer = handshake.write(greeting.fill(ours, 3))
-        self._establish(handshake, theirs.tick_ms)
+        self._establish(handshake, theirs)
         if self.intent is not Intent.RESUME:
             session = _given(self.secrets).session
             self.session = Ratchet.initiate(session, peer_ratchet=theirs.ratchet, random=random, now=int(now))
@@ -284,20 +304,21 @@ class Link:
             raise RemoteProtocolError("a first contact without an address")
         self.intent, self.peer_onion = theirs.intent, theirs.onion
         self.initiator_static = handshake.remote_static
-        self._establish(handshake, theirs.tick_ms)
+        self._establish(handshake, theirs)
         if self.intent is not Intent.RESUME:
             session = _given(self.secrets).session
             self.session = Ratchet.respond(session, own_ratchet=_given(key), now=int(now))
         return Established(answer=None)
 
-    def _establish(self, handshake: Handshake, peer_tick_ms: int) -> None:
+    def _establish(self, handshake: Handshake, theirs: ResponderGreeting | InitiatorGreeting) -> None:
+        self.agreed = greeting.agree(theirs)
         self.remote_static = handshake.remote_static
         self.secrets = handshake.secrets()
         self.session_handle = self.used.session
         if self.intent is not Intent.RESUME:
             self.session_handle = self.secrets.session.session_id[:SESSION_HANDLE]
         self._receiving = ReceivingCipher(self.secrets.receiving)
-        self._peer_tick_ms = peer_tick_ms
+        self._peer_tick_ms = theirs.tick_ms
         self._handshake, self._ratchet_key, self._psks = None, None, ()
 
     def _open(self, cell: bytes, now: float) -> Arrived:

@@ -10,6 +10,8 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from .constants import SUITE, VERSION
+
 OutgoingKind = Literal["text", "delete", "hello", "address"]
 
 
@@ -80,6 +82,10 @@ class ContactRecord(_Record, kw_only=True):
     """The invite of ours that the peer used, until both sides hold the pair's keys."""
     invite_onion: bytes = b""
     """That invite's onion public key."""
+    version: int = VERSION
+    """The highest that both sides have had: the peer never speaks a lower one again."""
+    suite: int = SUITE
+    """Likewise."""
     introduced: bool = False
     session: bytes = b""
     """The handle of the present session."""
