@@ -113,7 +113,7 @@ def receive(channel: socket.socket) -> tuple[Message, tuple[int, ...]]:
         whole = not flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC)
         if whole and len(descriptors) == _DESCRIPTORS.get(type(message), 0):
             return message, tuple(descriptors)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     for descriptor in descriptors:
         os.close(descriptor)

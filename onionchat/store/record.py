@@ -78,7 +78,10 @@ class Record:
         if at > len(plain):
             raise VaultCorrupt("a value in the vault is cut short")
         kind, scope, key, value = parts
-        return cls(Name(kind.decode(), scope, key), value)
+        try:
+            return cls(Name(kind.decode(), scope, key), value)
+        except UnicodeDecodeError:
+            raise VaultCorrupt("a value in the vault has a damaged name") from None
 
 
 def scope_tag(kind: str, scope: bytes) -> bytes:

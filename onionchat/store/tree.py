@@ -199,11 +199,14 @@ class KeyTree:
             root = unseal(bytes(self._unlocking_key), sealed_root, ad=self._root_ad)
         except DecryptionError:
             raise WrongPassphrase from None
-        root_key, self._side, pages = _ROOT.unpack(root)
+        root_key, self._side, pages = unpack_root(root)
         self._keys = disk.open_file(self._folder / _KEYS)
         for side, name in enumerate(_TABLES):
             self._tables[side] = disk.open_file(self._folder / name)
-        sealed_table = disk.read_at(self._tables[self._side], OVERHEAD + pages * _PAGE.size, 0)
+        table = self._tables[self._side]
+        if OVERHEAD + pages * _PAGE.size > disk.size_of(table):  # before there is room made for so much
+            raise VaultCorrupt("the vault's keys are damaged")
+        sealed_table = disk.read_at(table, OVERHEAD + pages * _PAGE.size, 0)
         try:
             self._table = bytearray(unseal(root_key, sealed_table, ad=_TABLE_AD))
             for place, page_key in _PAGE.iter_unpack(self._table):
@@ -214,6 +217,18 @@ class KeyTree:
         self._capacity = disk.size_of(self._keys) // PAGE_SIZE
         used = {place for place, _ in _PAGE.iter_unpack(self._table)}
         self._spare = [place for place in range(self._capacity - 1, -1, -1) if place not in used]
+
+
+def unpack_root(root: bytes) -> tuple[bytes, int, int]:
+    """Root key, the table that holds, and its pages: what an opened root says.
+
+    Raises:
+        VaultCorrupt: nothing that this program would have sealed.
+    """
+    if len(root) != _ROOT.size or root[KEY_SIZE] >= len(_TABLES):
+        raise VaultCorrupt("the vault's root is damaged")
+    root_key, side, pages = _ROOT.unpack(root)
+    return root_key, side, pages
 
 
 def _wipe(secret: bytearray) -> None:

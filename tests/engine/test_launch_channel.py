@@ -76,6 +76,7 @@ def descriptors() -> int:
         (b'{"type": "StartTor", "argv": ["tor"]}', 3),
         (b'{"type": "Ended", "what": "engine", "pid": 1, "status": 0}', 0),
         (b'{"type": "StopTor"}' + b" " * 70_000, 0),
+        (b'{"x":' + b"[" * 60_000, 1),
     ],
 )
 def test_anything_else_is_our_own_bug_and_leaves_no_descriptor(

@@ -47,5 +47,11 @@ def test_what_is_cut_short_is_damage(cut: int) -> None:
         Record.decode(plain[:cut])
 
 
+def test_a_name_that_is_no_text_is_damage() -> None:
+    plain = Record(Name("kind", b"scope", b"key"), b"value").encode()
+    with pytest.raises(VaultCorrupt, match="damaged name"):
+        Record.decode(plain.replace(b"kind", b"\xff\xff\xff\xff"))
+
+
 def test_a_value_stays_out_of_the_repr() -> None:
     assert "classified" not in repr(Record(Name("kind", b"", b""), b"classified"))
