@@ -28,6 +28,8 @@ class Contact:
     invite_psk_held: bool = True
     is_in_contact: bool = False
     is_introduced: bool = False
+    version: int = 1  # the highest that both have had, and the suite likewise
+    suite: int = 1
     their_onion: bytes = b""
     their_statics: list[bytes] = field(default_factory=list)  # that they may prove, the newest first
 

@@ -53,6 +53,8 @@ class Side:
         self.active: Link | None = None
         self.refused = 0  # dials that the other side ended while message 2 was awaited
         self.resets = 0  # sessions that replaced another one
+        self.versions: tuple[int, ...] = (1,)  # that this side speaks
+        self.suites: tuple[int, ...] = (1,)
 
     # --- links begin and end ---
 
@@ -149,7 +151,11 @@ class Side:
         link.psk, link.responder, link.ratchet_secret = psk, responder, new_secret()
         link.says_reset = psk is not None and not self._holds(psk.session)
         greeting = ResponderGreeting(
-            ratchet=public_key(link.ratchet_secret), tick_ms=self.tick_ms, reset=link.says_reset
+            ratchet=public_key(link.ratchet_secret),
+            tick_ms=self.tick_ms,
+            reset=link.says_reset,
+            versions=self.versions,
+            suites=self.suites,
         )
         link.out.append(responder.write_2(greeting.payload()))
         link.state = State.AWAIT_MESSAGE_3
@@ -165,7 +171,10 @@ class Side:
             resumes = self._holds(link.psk.session) and not greeting.reset
             intent = RESUME if resumes else RESET
         onion = self.contact.pair_onion if intent == CONTACT else bytes(32)
-        own = InitiatorGreeting(intent=intent, tick_ms=self.tick_ms, onion=onion)
+        own = InitiatorGreeting(
+            intent=intent, tick_ms=self.tick_ms, onion=onion, versions=self.versions, suites=self.suites
+        )
+        self._agree(greeting)
         message_3 = initiator.write_3(own.payload())
         outcome = initiator.outcome()
         session = None
@@ -194,6 +203,7 @@ class Side:
             raise Refused("CONTACT without an onion")
         if greeting.intent == RESUME and link.says_reset:
             raise Refused("RESUME after it was told to reset")
+        self._agree(greeting)
         session = None
         if greeting.intent != RESUME:
             ratchet = Ratchet.responder(outcome, link.ratchet_secret, now)
@@ -208,6 +218,14 @@ class Side:
         for other in [other for other in self.links if other.carries_cells and not other.dialled]:
             if other not in (link, self.active):
                 self._end(other, "the peer dialled anew")
+
+    def _agree(self, theirs: ResponderGreeting | InitiatorGreeting) -> None:
+        """The highest that both have, and never below what this contact has had."""
+        version = max(set(self.versions) & set(theirs.versions))
+        suite = max(set(self.suites) & set(theirs.suites))
+        if version < self.contact.version or suite < self.contact.suite:
+            raise Refused("a step down to an older version or suite")
+        self.contact.version, self.contact.suite = version, suite
 
     def _meet(self, link: Link, static: bytes, onion: bytes) -> None:
         if not self.delivery.is_queued(Address):
