@@ -13,7 +13,7 @@ from onionchat.crypto.handshake import PAYLOAD_SIZES
 from onionchat.errors import LocalProtocolError, RemoteProtocolError
 from onionchat.protocol import greeting
 from onionchat.protocol.constants import MAX_TICK_MS, MIN_TICK_MS
-from onionchat.protocol.greeting import InitiatorGreeting, Intent, ResponderGreeting
+from onionchat.protocol.greeting import Agreed, InitiatorGreeting, Intent, ResponderGreeting
 
 KEYS = st.binary(min_size=32, max_size=32)
 TICKS = st.integers(MIN_TICK_MS, MAX_TICK_MS)
@@ -96,3 +96,30 @@ def test_an_intent_that_nobody_knows_and_padding_that_is_not_zero_are_refused() 
         greeting.read(good[:-1] + b"\x01", InitiatorGreeting)
     with pytest.raises(RemoteProtocolError):
         greeting.read(b"\xff\xff" + good[2:], InitiatorGreeting)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "agreed"),
+    [
+        (((1,), (1,)), ((1,), (1,)), Agreed(1, 1)),
+        (((1, 2, 3), (1,)), ((2, 1, 4), (1, 7)), Agreed(2, 1)),
+        (((3, 1), (9, 1)), ((1, 3), (1, 9)), Agreed(3, 9)),
+    ],
+)
+def test_the_highest_that_both_have_is_agreed_on(
+    ours: tuple[tuple[int, ...], tuple[int, ...]],
+    theirs: tuple[tuple[int, ...], tuple[int, ...]],
+    agreed: Agreed,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(greeting, "VERSIONS", ours[0])
+    monkeypatch.setattr(greeting, "SUITES", ours[1])
+    made = InitiatorGreeting(intent=Intent.RESUME, tick_ms=2000, versions=theirs[0], suites=theirs[1])
+    assert greeting.agree(made) == agreed
+
+
+@pytest.mark.parametrize(("versions", "suites"), [((2,), (1,)), ((1,), (2,)), ((), (1,)), ((1,), ())])
+def test_nothing_in_common_is_the_end(versions: tuple[int, ...], suites: tuple[int, ...]) -> None:
+    made = InitiatorGreeting(intent=Intent.RESUME, tick_ms=2000, versions=versions, suites=suites)
+    with pytest.raises(RemoteProtocolError, match="no version"):
+        greeting.agree(made)
