@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
-_WRITTEN: Final = re.compile(r"(\d{1,7})([smhdw])")
+_WRITTEN: Final = re.compile(r"([0-9]{1,7})([smhdw])")
 
 
 def lifetime_seconds(written: str) -> int:

@@ -12,6 +12,8 @@ from typing import Final
 
 _FIELD: Final = re.compile(r'(\w+)=("(?:\\.|[^"\\])*"|\S*)')
 
+_PERCENT: Final = re.compile(r"[0-9]{1,3}")
+
 _CONNECTING: Final = "connecting to the Tor network"
 _LOADING: Final = "loading the directory of the Tor network"
 _ENTERING: Final = "connecting to an entry relay"
@@ -63,7 +65,7 @@ def parse_bootstrap(text: str) -> Bootstrap | None:
     """Read a bootstrap phase, as ``GETINFO status/bootstrap-phase`` or a STATUS_CLIENT event carries it."""
     fields = _fields(text)
     percent = fields.get("PROGRESS", "")
-    if "BOOTSTRAP" not in text.split() or not percent.isdigit():
+    if "BOOTSTRAP" not in text.split() or not _PERCENT.fullmatch(percent):
         return None
     tag = fields.get("TAG", "")
     words = _WORDS.get(tag) or (_ENTERING if tag.startswith("ap_") else _CONNECTING)

@@ -28,7 +28,7 @@ MAX_STREAMS: Final = 8
 CLOCK_MEMORY: Final = 3600.0
 """Seconds after which a wrong clock counts as mended: tor repeats itself with every directory."""
 
-_TCP_LISTENER: Final = re.compile(r'"([0-9.]+|\[[0-9a-fA-F:]+\]):(\d+)"')
+_TCP_LISTENER: Final = re.compile(r'"([0-9.]+|\[[0-9a-fA-F:]+\]):([0-9]{1,5})"')
 _SERVICE_ID: Final = re.compile(r"ServiceID=([a-z2-7]{56})$")
 _ONION_LINE: Final = re.compile(r"^[a-z2-7]{56}$", re.MULTILINE)
 _NOTHING_YET: Final = Bootstrap(percent=0, words="starting tor")

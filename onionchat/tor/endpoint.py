@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import socket
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +16,7 @@ from typing import Final
 from ..errors import ConfigError, TorUnavailable
 
 _MAX_GREETING: Final = 4096
+_PORT: Final = re.compile("[0-9]{1,5}")
 _USUAL: Final = "the control port is usually 9051: --control 127.0.0.1:9051"
 
 
@@ -43,7 +45,7 @@ class Endpoint:
             ipaddress.ip_address(host)
         except ValueError:
             colon = ""
-        if not colon or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        if not colon or not _PORT.fullmatch(port) or not 0 < int(port) < 65536:
             raise ConfigError(
                 f"this is no address of a tor controller: {address!r}",
                 hint="give host:port, such as 127.0.0.1:9051, or the path of a control socket",

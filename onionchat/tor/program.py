@@ -21,7 +21,7 @@ MINIMUM_VERSION: Final = (0, 4, 8)
 VERSION_DEADLINE: Final = 20.0
 """Seconds that a program may take to tell its version."""
 
-_VERSION = re.compile(r"\b(\d+)\.(\d+)\.(\d+)(?:\.\d+)?(?:-[a-z0-9]+)*")
+_VERSION = re.compile(r"\b([0-9]{1,6})\.([0-9]{1,6})\.([0-9]{1,6})(?:\.[0-9]{1,6})?(?:-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import time
 
+import click
 import pytest
 
-from onionchat.cli.span import in_words, moment
+from onionchat.cli.span import in_words, lifetime_seconds, moment
 
 
 @pytest.mark.parametrize(
@@ -31,3 +32,9 @@ def test_a_moment_of_today_has_no_date() -> None:
     noon = time.mktime((2026, 5, 1, 12, 4, 0, 0, 0, -1))
     assert moment(noon, noon + 3600) == "12:04"
     assert moment(noon, noon + 86400) == "2026-05-01 12:04"
+
+
+@pytest.mark.parametrize("written", ["٣m", "4s", "5w", "", "1", "m", "99999999s", "1 d", "-1d"])
+def test_what_is_no_lifetime_is_refused(written: str) -> None:
+    with pytest.raises(click.BadParameter):
+        lifetime_seconds(written)

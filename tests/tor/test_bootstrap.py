@@ -45,6 +45,11 @@ def test_a_warning_says_what_to_do(reason: str, part: str) -> None:
     assert part in phase.problem
 
 
+@pytest.mark.parametrize("progress", ["²", "٣", "9" * 5000, "", "-1"])
+def test_a_number_that_is_none_is_no_phase(progress: str) -> None:
+    assert parse_bootstrap(f"NOTICE BOOTSTRAP PROGRESS={progress} TAG=conn") is None
+
+
 def test_what_tor_says_to_ignore_is_ignored() -> None:
     phase = parse_bootstrap(
         'NOTICE BOOTSTRAP PROGRESS=5 TAG=conn SUMMARY="x" WARNING="no" REASON=DONE RECOMMENDATION=ignore'

@@ -39,6 +39,7 @@ def test_reads_ports_and_paths(address: str, endpoint: Endpoint) -> None:
         "tor.example:9051",
         "a:b",
         "1:²",
+        "127.0.0.1:" + "9" * 5000,
     ],
 )
 def test_refuses_anything_else(address: str) -> None:

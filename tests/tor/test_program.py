@@ -63,9 +63,10 @@ def test_refuses_what_cannot_be_run(tmp_path: Path) -> None:
         find_tor(str(broken))
 
 
-def test_a_version_without_numbers_is_refused() -> None:
+@pytest.mark.parametrize("text", ["unknown", f"0.{'9' * 5000}.1", "٠.٤.٩"])
+def test_a_version_without_numbers_is_refused(text: str) -> None:
     with pytest.raises(TorUnavailable, match="does not tell"):
-        require_version("unknown", whose="the tor at 127.0.0.1:9051")
+        require_version(text, whose="the tor at 127.0.0.1:9051")
 
 
 @pytest.mark.realtor
