@@ -15,7 +15,15 @@ Routine = Callable[[Sequence[str]], int]
 """Takes its arguments; returns 0 where its goals are met, 1 where not, 2 where it cannot run here."""
 
 
-ROUTINES: Final[dict[str, Routine]] = {}
+def _mutation(arguments: Sequence[str]) -> int:
+    from .mutation.run import main
+
+    return main(arguments)
+
+
+ROUTINES: Final[dict[str, Routine]] = {
+    "mutation": _mutation,
+}
 """A line for each; the callable imports what it needs when it is called."""
 
 

@@ -1,0 +1,195 @@
+"""The routine: bend each module in every way, run the tests that ran the bent line, and count.
+
+Laws: can be ended at any moment and goes on from the ledger; the tree is only read. Tests run in the order in
+which they are likely to notice: those that noticed the last bends of this module, its own, then the quickest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import os
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from ..report import ROOT, state_folder
+from . import trial
+from .ledger import Ledger, Outcome, Verdict, text_hash
+from .operators import Mutant, mutants
+from .summary import summarise
+from .target import PACKAGES, Module, modules, test_folders
+from .trace import Trace
+
+FIRST_SECONDS: Final = 2.0
+"""The likeliest tests, of so many traced seconds together, come first and alone."""
+DEAR_SECONDS: Final = 1.5
+CASES: Final = 3
+"""Of a parametrised test whose cases take longer than `DEAR_SECONDS` together, so many are taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A mutant that has to be tried."""
+
+    module: Module
+    source: str
+    tree: ast.Module
+    mutant: Mutant
+    before: Verdict | None
+
+
+class Bench:
+    """What is needed to try the mutants of one package."""
+
+    def __init__(self, package: str, ledger: Ledger, folder: Path) -> None:
+        self.ledger = ledger
+        self.state = ledger.state(test_folders(package))
+        self.trace = _trace(package, folder, self.state)
+        self.dear = _left_out(self.trace)
+        self.kills: dict[str, Counter[str]] = defaultdict(Counter)
+
+    def tests(self, job: Job) -> list[int]:
+        """The tests for a mutant, likeliest first."""
+        file, own = job.module.file, job.module.own_tests
+        every = range(len(self.trace.tests))
+        ran = self.trace.of(file, job.mutant.lines) if job.mutant.deferred else set(every)
+        if job.before is not None:
+            changed = self.ledger.changed(job.before.tests, self.state)
+            if all(Path(one).name.startswith("test_") for one in changed):
+                ran = {test for test in ran if self.trace.tests[test].partition("::")[0] in changed}
+        kills, touched = self.kills[job.module.name], self.trace.of(file, (0, 10**6))
+
+        def rank(test: int) -> tuple[int, bool, bool, float]:
+            name = self.trace.tests[test]
+            return -kills[name], not name.startswith(own), test not in touched, self.trace.seconds[test]
+
+        return sorted(ran - self.dear, key=rank)
+
+    def stages(self, job: Job) -> Iterator[list[int]]:
+        """The tests for a mutant in two parts, each with its trial."""
+        tests, spent = self.tests(job), 0.0
+        for place, test in enumerate(tests):
+            spent += self.trace.seconds[test]
+            if spent > FIRST_SECONDS and place:
+                yield tests[:place]
+                yield tests[place:]
+                return
+        if tests:
+            yield tests
+
+
+def _left_out(trace: Trace) -> set[int]:
+    """Of dear parametrised tests all cases but the first, the middle and the last."""
+    cases: dict[str, list[int]] = defaultdict(list)
+    for number, test in enumerate(trace.tests):
+        cases[test.partition("[")[0]].append(number)
+    left: set[int] = set()
+    for numbers in cases.values():
+        if len(numbers) > CASES and sum(trace.seconds[number] for number in numbers) > DEAR_SECONDS:
+            left |= set(numbers) - {numbers[0], numbers[len(numbers) // 2], numbers[-1]}
+    return left
+
+
+def _trace(package: str, folder: Path, state: str) -> Trace:
+    """The trace for this state of code and tests; made anew where it is another one."""
+    sources = "".join(module.source for module in modules(package))
+    file = folder / f"trace-{text_hash((state + sources).encode())}.json"
+    if not file.exists():
+        print(f"{package}: looking which tests run what", flush=True)
+        command = [sys.executable, "-m", "tests.assess.mutation.trace", str(file), *test_folders(package)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            file.unlink(missing_ok=True)
+            raise SystemExit(f"the tests fail without any mutant:\n{done.stdout[-3000:]}")
+    return msgspec.json.decode(file.read_bytes(), type=Trace)
+
+
+def _jobs(module: Module, bench: Bench) -> list[Job]:
+    """What has to be tried of a module; what is known counts for the order of the tests."""
+    text = module.source
+    source, tree = text_hash(text.encode()), ast.parse(text)
+    found = []
+    for mutant in mutants(tree):
+        before = bench.ledger.get(module.name, source, mutant.name)
+        if before is not None and before.noticed:
+            bench.kills[module.name][before.by] += 1
+        elif before is None or before.tests != bench.state:
+            found.append(Job(module=module, source=source, tree=tree, mutant=mutant, before=before))
+    return found
+
+
+def _try(job: Job, bench: Bench) -> Verdict:
+    """A mutant's verdict."""
+    began = time.monotonic()
+    code = compile(job.mutant.apply(job.tree), str(ROOT / job.module.file), "exec")
+    result: Outcome = "uncovered" if job.before is None else job.before.outcome
+    by = ""
+    for stage in bench.stages(job):
+        names = [bench.trace.tests[test] for test in stage]
+        seconds = 8 + 2 * sum(bench.trace.seconds[test] for test in stage)
+        process, pipe = trial.begin({job.module.name: (job.module.file, code)}, names, seconds)
+        _, status = os.waitpid(process, 0)
+        result, by = trial.outcome(status, pipe)
+        if result != "survived":
+            break
+    return Verdict(
+        module=job.module.name,
+        source=job.source,
+        mutant=job.mutant.name,
+        outcome=result,
+        by=by,
+        tests=bench.state,
+        seconds=round(time.monotonic() - began, 2),
+    )
+
+
+def _identity(package: str, bench: Bench) -> bool:
+    """Whether the tests pass where all modules come by the hook, unchanged: the control of every verdict."""
+    code: trial.Code = {}
+    for module in modules(package):
+        tree = ast.parse(ast.unparse(ast.parse(module.source)))
+        code[module.name] = (module.file, compile(tree, str(ROOT / module.file), "exec"))
+    numbers = [number for number in range(len(bench.trace.tests)) if number not in bench.dear]
+    seconds = 60 + 2 * sum(bench.trace.seconds)
+    process, pipe = trial.begin(code, [bench.trace.tests[number] for number in numbers], seconds)
+    _, status = os.waitpid(process, 0)
+    result, by = trial.outcome(status, pipe)
+    if result != "survived":
+        print(f"{package}: without any mutant, {by} fails", file=sys.stderr)
+    return result == "survived"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run it; returns 0 where the goals are met."""
+    parser = argparse.ArgumentParser(prog="tests.assess mutation")
+    parser.add_argument("module", nargs="*", help="only these, such as onionchat.crypto.chain")
+    wanted = parser.parse_args(arguments).module
+    folder = state_folder("mutation")
+    ledger = Ledger(folder)
+    trial.preload()
+    controls = {}
+    for package in PACKAGES:
+        chosen = [one for one in modules(package) if not wanted or one.name in wanted]
+        if not chosen:
+            continue
+        bench = Bench(package, ledger, folder)
+        controls[package] = _identity(package, bench)
+        if not controls[package]:
+            return 1
+        for module in chosen:
+            jobs = _jobs(module, bench)
+            for place, job in enumerate(jobs, 1):
+                verdict = _try(job, bench)
+                ledger.add(verdict)
+                bench.kills[module.name][verdict.by] += verdict.noticed
+                done = f"{module.name} {place}/{len(jobs)}"
+                print(f"{done} {verdict.outcome} {verdict.seconds:g}s {verdict.mutant}", flush=True)
+    return summarise(ledger, controls)

@@ -1,0 +1,71 @@
+"""What is mutated, and with which tests.
+
+Laws: a package is judged by its own tests and the frozen vectors; the protocol also by the second
+implementation, which speaks with it. The tests of what is built upon a package do not count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from ..report import ROOT
+
+PACKAGES: Final = ("onionchat.crypto", "onionchat.protocol")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Module:
+    """One module of a package, by its dotted name."""
+
+    name: str
+
+    @property
+    def file(self) -> str:
+        """Its file, as seen from the root."""
+        path = self.name.replace(".", "/")
+        return f"{path}/__init__.py" if (ROOT / path).is_dir() else f"{path}.py"
+
+    @property
+    def source(self) -> str:
+        """Its text."""
+        return (ROOT / self.file).read_text()
+
+    @property
+    def package(self) -> str:
+        """The package it is in."""
+        return next(package for package in PACKAGES if self.name.startswith(package))
+
+    @property
+    def own_tests(self) -> str:
+        """The file of its own tests, whether or not there is one."""
+        package, _, name = self.name.removeprefix("onionchat.").rpartition(".")
+        return f"tests/{package}/test_{name}.py"
+
+
+def modules(package: str) -> list[Module]:
+    """The modules of a package, in the order of their names."""
+    folder = ROOT / package.replace(".", "/")
+    names = sorted(path.stem for path in folder.glob("*.py"))
+    return [Module(name=package if name == "__init__" else f"{package}.{name}") for name in names]
+
+
+def test_folders(package: str) -> tuple[str, ...]:
+    """The folders with the tests that judge a package."""
+    name = package.rpartition(".")[2]
+    return (
+        ("tests/crypto", "tests/vectors")
+        if name == "crypto"
+        else (f"tests/{name}", "tests/vectors", "tests/reference")
+    )
+
+
+def digests(*folders: str) -> dict[str, str]:
+    """A hash of each Python file and each frozen vector in some folders, by its path from the root."""
+    files = [file for folder in folders for file in (ROOT / folder).rglob("*")]
+    return {
+        file.relative_to(ROOT).as_posix(): hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest()
+        for file in sorted(files)
+        if file.suffix == ".py" or (file.is_file() and "v1" in file.parts)
+    }
