@@ -21,8 +21,15 @@ def _mutation(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
+def _fuzz(arguments: Sequence[str]) -> int:
+    from .fuzz.routine import main
+
+    return main(arguments)
+
+
 ROUTINES: Final[dict[str, Routine]] = {
     "mutation": _mutation,
+    "fuzz": _fuzz,
 }
 """A line for each; the callable imports what it needs when it is called."""
 

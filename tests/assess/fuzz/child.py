@@ -1,0 +1,60 @@
+"""``python -m tests.assess.fuzz.child TARGET ARGUMENT …``: the process that fuzzes one target.
+
+Laws: the only place that needs atheris (in the extra ``fuzz``), which cannot be had everywhere and is
+therefore imported by name. What is to be measured is imported while atheris instruments it, so nothing of it
+may be imported before. Where a decoder is compiled, its coverage is not seen: what came of an input stands in
+for it, each outcome being a counter of its own.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from random import Random
+from typing import TYPE_CHECKING, Any, Final
+from zlib import crc32
+
+if TYPE_CHECKING:
+    from .target import Target
+
+_OUTCOMES: Final = 1024
+_INSTRUMENTED: Final = ["onionchat", "tests.assess.fuzz.planted"]
+
+
+def main(arguments: list[str]) -> None:
+    """Fuzz the target that is named first, with libFuzzer's arguments behind it; does not return."""
+    name, *rest = arguments
+    atheris: Any = importlib.import_module("atheris")
+    with atheris.instrument_imports(include=_INSTRUMENTED):
+        known = importlib.import_module("tests.assess.fuzz.targets")
+    target: Target = known.TARGETS.get(name) or known.PLANTED[name]
+    counters = [atheris._reserve_counter() for _ in range(_OUTCOMES)]
+    run = target.make()
+
+    def one_input(data: bytes) -> None:
+        atheris._trace_branch(counters[crc32(run(data).encode("utf-8", "replace")) % _OUTCOMES])
+
+    atheris.Setup([sys.argv[0], *rest], one_input, **_mutator(target, atheris.Mutate))
+    atheris.Fuzz()
+
+
+def _mutator(target: Target, plain: Callable[[bytes, int], bytes]) -> dict[str, object]:
+    """What atheris is told of the target's own mutator, which makes every second input."""
+    bend = target.mutate
+    if bend is None:
+        return {}
+
+    def mutate(data: bytes, most: int, seed: int) -> bytes:
+        random = Random(seed)
+        if random.random() < 0.5:
+            bent = bend(data, random)
+            if bent is not None and len(bent) <= most:
+                return bent
+        return plain(data, most)
+
+    return {"custom_mutator": mutate}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,39 @@
+"""All targets, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from . import (
+    body,
+    cell,
+    channels,
+    control,
+    greeting,
+    handshake,
+    invite,
+    planted,
+    ratchet,
+    records,
+    vault,
+    words,
+)
+from .target import Target
+
+_ALL: Final = (
+    invite.TARGET,
+    *handshake.TARGETS,
+    greeting.TARGET,
+    cell.TARGET,
+    *ratchet.TARGETS,
+    body.TARGET,
+    *control.TARGETS,
+    *vault.TARGETS,
+    records.TARGET,
+    *channels.TARGETS,
+    *words.TARGETS,
+)
+
+TARGETS: Final[Mapping[str, Target]] = {target.name: target for target in _ALL}
+PLANTED: Final[Mapping[str, Target]] = {target.name: target for target in planted.PLANTED}
