@@ -1,7 +1,8 @@
 """Every label of version 1, in one place.
 
 Laws: a label belongs to one derivation and to no other, and begins ``onionchat/1 ``. Those given to BLAKE2b
-as ``person`` have at most 16 bytes. Changing one makes another protocol.
+as ``person`` have at most 16 bytes. Changing one makes another protocol. (A vault's own, which no other
+program has to know, are in ``store``.)
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from typing import Final
 
 PROLOGUE: Final = b"onionchat/1"
 """What a handshake's prologue begins with; the only one that is not a derivation's."""
+
+INVITE_CHECKSUM: Final = b"onionchat/1 inv."
+"""BLAKE2b ``person`` of an invite's checksum."""
 
 INVITE_PSK: Final = b"onionchat/1 invite psk"
 SESSION: Final = b"onionchat/1 session"

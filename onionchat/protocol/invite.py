@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
+from ..crypto import labels
 from ..errors import ConfigError
 from .constants import VERSION
 
@@ -20,7 +21,6 @@ SIZE: Final = 90
 PLAUSIBLE_VERSIONS: Final = 15
 """A version above is a typing error: a later onionchat's invite may have any length, but not any version."""
 _CHECKSUM: Final = 4
-_PERSON: Final = b"onionchat/1 inv."
 
 
 class InviteKind(IntEnum):
@@ -113,4 +113,4 @@ def _other_version(version: int) -> ConfigError:
 
 
 def _checksum(body: bytes) -> bytes:
-    return hashlib.blake2b(body, digest_size=_CHECKSUM, person=_PERSON).digest()
+    return hashlib.blake2b(body, digest_size=_CHECKSUM, person=labels.INVITE_CHECKSUM).digest()
