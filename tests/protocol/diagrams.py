@@ -74,7 +74,7 @@ HOLDING: Final = {
     (Holding.NONE, Holding.HELD): "CONTACT, with message 3",
     (Holding.HELD, Holding.HELD): "RESET of the other side is chosen, or the joiner's CONTACT again",
     (Holding.HELD, Holding.LOST): "unreadable, does not open, 1,000 unanswered, or another one was chosen",
-    (Holding.LOST, Holding.HELD): "RESET is chosen",
+    (Holding.LOST, Holding.HELD): "RESET is chosen, or the joiner's CONTACT again",
 }
 
 TEXT: Final = {
@@ -90,9 +90,9 @@ TEXT: Final = {
 }
 
 _CELLS: Final = {
-    LinkState.AWAIT_MESSAGE_1: "message 1, answered with message 2",
-    LinkState.AWAIT_MESSAGE_2: "message 2, answered with message 3",
-    LinkState.AWAIT_MESSAGE_3: "message 3",
+    LinkState.AWAIT_MESSAGE_1: "message 1 came, message 2 is written",
+    LinkState.AWAIT_MESSAGE_2: "message 2 came, message 3 is written",
+    LinkState.AWAIT_MESSAGE_3: "message 3 came",
     LinkState.OPEN: "the first valid cell",
     LinkState.COMPLETE: "a valid cell",
 }
@@ -114,7 +114,10 @@ def _link() -> list[Arrow]:
         Arrow(start=None, end=LinkState.DIALLING, why="dial"),
         Arrow(start=None, end=LinkState.AWAIT_MESSAGE_1, why="accept"),
     ]
-    arrows += [Arrow(start=a, end=b, why="it stands: message 1") for a, b in link.ON_GREETING.items()]
+    arrows += [
+        Arrow(start=a, end=b, why="the connection stands, message 1 is written")
+        for a, b in link.ON_GREETING.items()
+    ]
     arrows += [Arrow(start=a, end=b, why=_CELLS[a]) for a, b in link.ON_CELL.items()]
     alive = [state for state in LinkState if state is not LinkState.CLOSED]
     return arrows + [Arrow(start=state, end=LinkState.CLOSED, why="") for state in alive]
@@ -125,12 +128,12 @@ def _epoch() -> list[Arrow]:
         Arrow(start=None, end=EpochState.IDLE, why="the session's initiator"),
         Arrow(start=None, end=EpochState.WAITING, why="its responder"),
     ]
-    arrows += [Arrow(start=a, end=b, why="due: a key") for a, b in epoch.ON_PROPOSAL.items()]
+    arrows += [Arrow(start=a, end=b, why="due, a key is made") for a, b in epoch.ON_PROPOSAL.items()]
     for (start, part), end in epoch.ON_PART.items():
         name = "the key" if part is KemKey else "the ciphertext"
         arrows.append(Arrow(start=start, end=end, why=f"{name} again" if start is end else name))
     turns = {EpochState.READY: "turn to sending", EpochState.ANSWERING: "header with the next epoch"}
-    return arrows + [Arrow(start=a, end=b, why=f"{turns[a]}: mix") for a, b in epoch.ON_TURN.items()]
+    return arrows + [Arrow(start=a, end=b, why=f"{turns[a]}, mixed in") for a, b in epoch.ON_TURN.items()]
 
 
 def _kept(table: Mapping[tuple[S, S], str], first: Mapping[S, str]) -> list[Arrow]:

@@ -41,6 +41,12 @@ def test_every_state_is_reached_from_outside(name: str) -> None:
     assert {arrow.start for arrow in arrows} | {arrow.end for arrow in arrows} == reached
 
 
+@pytest.mark.parametrize("name", diagrams())
+def test_no_label_has_a_sign_that_ends_it(name: str) -> None:
+    """Mermaid ends a label at a colon or a semicolon."""
+    assert not any(set(arrow.why) & set(":;\n") for arrow in diagrams()[name])
+
+
 def test_every_state_of_a_link_is_drawn() -> None:
     drawn = {arrow.start for arrow in diagrams()["link"]} | {arrow.end for arrow in diagrams()["link"]}
     assert drawn == {None, *LinkState}
