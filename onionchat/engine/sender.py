@@ -8,40 +8,73 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import trio
 
 from ..metronome.channel import (
     MAX_DATAGRAM,
     Begin,
+    Change,
     Drop,
     Ended,
     Finish,
     Lay,
     Left,
     ToMetronome,
+    Window,
+    WindowOver,
     decode_to_engine,
     encode,
 )
+from ..protocol.pace import BATCHES, Pace
 from .launch import Launch
 
 RESTART_SECONDS = 1.0
-ENOUGH_LAID = 2
-"""With one cell ready and one behind it no slot stays empty, and nothing piles up."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Sending:
+    """What the sender knows of a link."""
+
+    batch: int
+    """Cells that leave together."""
+    laid: int = 0
+    """Cells that were laid and have not left: those of the batch that is ready, and those behind it."""
+    window: bool = False
+
+    @property
+    def free(self) -> bool:
+        """Whether more may be laid: a batch behind the ready one, so that no slot stays empty.
+
+        In a window, whose slots come quickly, as much as the largest batch.
+        """
+        return self.laid <= (BATCHES[-1] if self.window else self.batch)
 
 
 class Sender:
-    """Tells the metronome what to send, and tells the engine what left."""
+    """Tells the metronome what to send, and tells the engine what left.
+
+    Args:
+        launch: gives metronomes.
+        on_free: told of a link on which more may be laid.
+        on_ended: told of a link on which nothing is sent any more.
+        on_window_over: told of a link whose window has run to its end.
+    """
 
     def __init__(
-        self, launch: Launch, on_free: Callable[[int], None], on_ended: Callable[[int], None]
+        self,
+        launch: Launch,
+        on_free: Callable[[int], None],
+        on_ended: Callable[[int], None],
+        on_window_over: Callable[[int], None],
     ) -> None:
         self._launch = launch
         self._on_free = on_free
         self._on_ended = on_ended
+        self._on_window_over = on_window_over
         self._channel: socket.socket | None = None
-        self._links: dict[int, int] = {}
-        """How many cells were laid on each and have not left: the ready one, and one behind it."""
+        self._links: dict[int, _Sending] = {}
         self._idle = trio.Event()
 
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -73,29 +106,72 @@ class Sender:
                 return
             match decode_to_engine(datagram):
                 case Left(link=link, real=real):
-                    self._left(link, real=real)
+                    self._left(link, real)
+                case WindowOver(link=link):
+                    self._window_over(link)
                 case Ended(link=link):
                     self._forget(link)
 
-    def _left(self, link: int, *, real: bool) -> None:
+    def _left(self, link: int, real: int) -> None:
         # counted here: a report may have crossed what was laid since
-        if link in self._links:
-            self._links[link] -= real
-            if self._links[link] < ENOUGH_LAID:
+        sending = self._links.get(link)
+        if sending is not None:
+            sending.laid -= real
+            if sending.free:
                 self._on_free(link)
 
-    def begin(self, link: int, connection: socket.socket, key: bytes, tick: float) -> None:
-        """From now on the metronome sends on ``connection`` (which is duplicated)."""
-        if self._send(Begin(link=link, key=key, tick=tick), [connection.fileno()]):
-            self._links[link] = 0
+    def _window_over(self, link: int) -> None:
+        if link in self._links:
+            self._links[link].window = False
+            self._on_window_over(link)
+
+    def begin(
+        self,
+        link: int,
+        connection: socket.socket,
+        key: bytes,
+        pace: Pace,
+        *,
+        place: int = 0,
+        places: int = 0,
+    ) -> None:
+        """From now on the metronome sends on ``connection`` (which is duplicated).
+
+        Args:
+            link: its number.
+            connection: its socket.
+            key: its sending key, which is not kept.
+            pace: its schedule.
+            place: in a rotation, which of its places the link has, from 0.
+            places: how many places the rotation has; 0 where there is none.
+        """
+        begin = Begin(link=link, key=key, pace=pace, place=place, places=places)
+        if self._send(begin, [connection.fileno()]):
+            self._links[link] = _Sending(batch=pace.batch)
         else:
             self._on_ended(link)
+
+    def change(self, link: int, pace: Pace, *, place: int = 0, places: int = 0) -> None:
+        """Send at another pace from the next slot on; in a window, after its end."""
+        if link in self._links:
+            self._links[link].batch = pace.batch
+            self._send(Change(link=link, pace=pace, place=place, places=places))
+
+    def window(self, link: int, seconds: int) -> None:
+        """Open a bulk window; `on_window_over` tells its end, unless the link ends before. One at a time."""
+        if link in self._links:
+            self._links[link].window = True
+            self._send(Window(link=link, seconds=seconds))
 
     def lay(self, link: int, cell_type: int, body: bytes) -> None:
         """The content of a cell to come."""
         if link in self._links:
-            self._links[link] += 1
+            self._links[link].laid += 1
             self._send(Lay(link=link, cell_type=cell_type, body=body))
+
+    def waiting(self, link: int) -> int:
+        """How many cells were laid and have not left."""
+        return self._links[link].laid if link in self._links else 0
 
     def drop(self, link: int) -> None:
         """Send nothing more on a link."""

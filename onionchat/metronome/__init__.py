@@ -1,12 +1,13 @@
 """The process that writes cells at their deadlines, and does nothing else.
 
 Laws: this package knows no ratchet, no vault and no contact; it imports the standard library, the link
-cipher, the cell's layout and the errors. What the engine needs of it are the messages of its channel.
+cipher, the cell's layout, the pace and the errors. What the engine needs of it are its channel's messages.
 """
 
 from .channel import (
     QUEUE_LIMIT,
     Begin,
+    Change,
     Drop,
     Ended,
     Finish,
@@ -15,6 +16,8 @@ from .channel import (
     Reason,
     ToEngine,
     ToMetronome,
+    Window,
+    WindowOver,
     decode_to_engine,
     decode_to_metronome,
     encode,
@@ -23,6 +26,7 @@ from .channel import (
 __all__ = [
     "QUEUE_LIMIT",
     "Begin",
+    "Change",
     "Drop",
     "Ended",
     "Finish",
@@ -31,6 +35,8 @@ __all__ = [
     "Reason",
     "ToEngine",
     "ToMetronome",
+    "Window",
+    "WindowOver",
     "decode_to_engine",
     "decode_to_metronome",
     "encode",

@@ -14,21 +14,21 @@ from enum import StrEnum
 from typing import Final
 
 from ..errors import LocalProtocolError
-from ..protocol.constants import CELL_BODY
+from ..protocol.constants import CELL_BODY, LEAST_TICK_MS, MAX_TICK_MS, WINDOW_SECONDS
+from ..protocol.pace import BATCHES, Level, Pace
 
-QUEUE_LIMIT: Final = 4
-"""Cells that may wait behind the one that lies ready. More is the engine's bug and ends the link."""
+QUEUE_LIMIT: Final = 4 * BATCHES[-1]
+"""Cells that may wait behind the batch that lies ready. More is the engine's bug and ends the link."""
 
 KEY_SIZE: Final = 32
-MIN_TICK: Final = 0.025
-"""Seconds. The random delay (at most 0.02) must end within the slot that it belongs to."""
-MAX_TICK: Final = 3600.0
 MAX_LINK: Final = 2**64 - 1
 
 _HEAD: Final = struct.Struct(">BQ")
-_BEGIN: Final = struct.Struct(f">BQ{KEY_SIZE}sd")
+_BEGIN: Final = struct.Struct(f">BQBIBHH{KEY_SIZE}s")
+_CHANGE: Final = struct.Struct(">BQBIBHH")
 _LAY: Final = struct.Struct(">BQB")
-_LEFT: Final = struct.Struct(">BQ?Bdd")
+_WINDOW: Final = struct.Struct(">BQH")
+_LEFT: Final = struct.Struct(">BQBBdd")
 _ENDED: Final = struct.Struct(">BQB")
 
 MAX_DATAGRAM: Final = _LAY.size + CELL_BODY
@@ -63,8 +63,30 @@ class Begin:
     """Chosen by the engine, below 2**64, and never used before."""
     key: bytes = field(repr=False)
     """The link's sending key, 32 bytes. The engine forgets it."""
-    tick: float
-    """Seconds between two deadlines."""
+    pace: Pace
+    place: int = 0
+    places: int = 0
+    """Not 0: of so many places in the engine's rotation the link has that one, counted from 0. Slot k of the
+    link begins at ``epoch + (k * places + place) * tick / places``, one epoch for all links."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Follow another pace from the slot after the ready batch's. The fields are those of `Begin`."""
+
+    link: int
+    pace: Pace
+    place: int = 0
+    places: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Send a cell every 50 ms for so long, whatever there is to send, then return to the pace."""
+
+    link: int
+    seconds: int
+    """One of `WINDOW_SECONDS`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +100,7 @@ class Lay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
-    """Let a close cell be the next that is built, then end the link. What still waits is discarded."""
+    """End the next batch that is sealed with a close cell, and the link with it. What waits is discarded."""
 
     link: int
 
@@ -92,19 +114,26 @@ class Drop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """A cell was handed to the socket. Times are seconds of the monotonic clock.
+    """A batch was handed to the socket. Times are seconds of the monotonic clock.
 
     Each laid cell that leaves is reported, if late. An engine counts them: it keeps what it has laid, less
     what has left, at `QUEUE_LIMIT` or below, and is never too quick, however late it reads.
     """
 
     link: int
-    real: bool
-    """Whether it was one that the engine had laid."""
+    real: int
+    """How many of its cells were ones that the engine had laid."""
     waiting: int
-    """Laid cells that have not left: those in the queue and the one that lies ready."""
+    """Laid cells that have not left: those in the queue and in the batch that lies ready."""
     scheduled: float
     sent: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowOver:
+    """A window has run to its end; the link is back at its pace."""
+
+    link: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,10 +144,20 @@ class Ended:
     reason: Reason
 
 
-ToMetronome = Begin | Lay | Finish | Drop
-ToEngine = Left | Ended
+ToMetronome = Begin | Change | Window | Lay | Finish | Drop
+ToEngine = Left | WindowOver | Ended
 
-_KIND: Final[dict[type, int]] = {Begin: 1, Lay: 2, Finish: 3, Drop: 4, Left: 5, Ended: 6}
+_KIND: Final[dict[type, int]] = {
+    Begin: 1,
+    Lay: 2,
+    Finish: 3,
+    Drop: 4,
+    Left: 5,
+    Ended: 6,
+    Change: 7,
+    Window: 8,
+    WindowOver: 9,
+}
 
 
 def encode(message: ToMetronome | ToEngine) -> bytes:
@@ -131,17 +170,22 @@ def encode(message: ToMetronome | ToEngine) -> bytes:
     try:
         match message:
             case Begin():
-                _check_begin(message.key, message.tick)
-                return _BEGIN.pack(kind, link, message.key, message.tick)
+                _check_key(message.key)
+                return _BEGIN.pack(kind, link, *_pack_pace(message), message.key)
+            case Change():
+                return _CHANGE.pack(kind, link, *_pack_pace(message))
+            case Window():
+                _check_seconds(message.seconds)
+                return _WINDOW.pack(kind, link, message.seconds)
             case Lay():
                 _check_body(message.body)
                 return _LAY.pack(kind, link, message.cell_type) + message.body
-            case Finish() | Drop():
-                return _HEAD.pack(kind, link)
             case Left():
                 return _LEFT.pack(kind, link, message.real, message.waiting, message.scheduled, message.sent)
             case Ended():
                 return _ENDED.pack(kind, link, _REASONS.index(message.reason))
+            case Finish() | Drop() | WindowOver():
+                return _HEAD.pack(kind, link)
     except struct.error:
         raise LocalProtocolError(f"a {type(message).__name__} message with a value out of bounds") from None
 
@@ -156,9 +200,9 @@ def decode_to_metronome(datagram: bytes) -> ToMetronome:
         kind, link = _HEAD.unpack_from(datagram)
         match kind:
             case 1:
-                _, link, key, tick = _BEGIN.unpack(datagram)
-                _check_begin(key, tick)
-                return Begin(link=link, key=key, tick=tick)
+                _, link, *numbers, key = _BEGIN.unpack(datagram)
+                pace, place, places = _unpack_pace(*numbers)
+                return Begin(link=link, key=key, pace=pace, place=place, places=places)
             case 2:
                 _, link, cell_type = _LAY.unpack_from(datagram)
                 body = datagram[_LAY.size :]
@@ -167,6 +211,14 @@ def decode_to_metronome(datagram: bytes) -> ToMetronome:
             case 3 | 4:
                 _, link = _HEAD.unpack(datagram)
                 return Finish(link=link) if kind == 3 else Drop(link=link)
+            case 7:
+                _, link, *numbers = _CHANGE.unpack(datagram)
+                pace, place, places = _unpack_pace(*numbers)
+                return Change(link=link, pace=pace, place=place, places=places)
+            case 8:
+                _, link, seconds = _WINDOW.unpack(datagram)
+                _check_seconds(seconds)
+                return Window(link=link, seconds=seconds)
     except struct.error:
         pass
     raise LocalProtocolError("the engine sent the metronome a malformed message")
@@ -182,22 +234,52 @@ def decode_to_engine(datagram: bytes) -> ToEngine:
         kind, link = _HEAD.unpack_from(datagram)
         if kind == _KIND[Left]:
             _, link, real, waiting, scheduled, sent = _LEFT.unpack(datagram)
-            if datagram[_HEAD.size] <= 1 and math.isfinite(scheduled) and math.isfinite(sent):
+            if math.isfinite(scheduled) and math.isfinite(sent):
                 return Left(link=link, real=real, waiting=waiting, scheduled=scheduled, sent=sent)
         elif kind == _KIND[Ended]:
             _, link, reason = _ENDED.unpack(datagram)
             if reason < len(_REASONS):
                 return Ended(link=link, reason=_REASONS[reason])
+        elif kind == _KIND[WindowOver]:
+            _, link = _HEAD.unpack(datagram)
+            return WindowOver(link=link)
     except struct.error:
         pass
     raise LocalProtocolError("the metronome sent the engine a malformed message")
 
 
-def _check_begin(key: bytes, tick: float) -> None:
+def _pack_pace(message: Begin | Change) -> tuple[int, int, int, int, int]:
+    pace, place, places = message.pace, message.place, message.places
+    _check_pace(pace, place, places)
+    return pace.level, pace.tick_ms, pace.batch, place, places
+
+
+def _unpack_pace(level: int, tick_ms: int, batch: int, place: int, places: int) -> tuple[Pace, int, int]:
+    try:
+        pace = Pace(level=Level(level), tick_ms=tick_ms, batch=batch)
+    except ValueError:
+        raise LocalProtocolError("a pace that there is not") from None
+    _check_pace(pace, place, places)
+    return pace, place, places
+
+
+def _check_pace(pace: Pace, place: int, places: int) -> None:
+    """Beside what `Pace` sees to itself."""
+    if not LEAST_TICK_MS <= pace.tick_ms <= MAX_TICK_MS:
+        raise LocalProtocolError(f"a tick lies between {LEAST_TICK_MS} and {MAX_TICK_MS} ms")
+    fits = 0 <= place < places and pace.level is Level.CONSTANT if places else place == 0
+    if not fits:
+        raise LocalProtocolError("a place that a rotation does not have")
+
+
+def _check_seconds(seconds: int) -> None:
+    if seconds not in WINDOW_SECONDS:
+        raise LocalProtocolError(f"a window lasts one of {WINDOW_SECONDS} seconds")
+
+
+def _check_key(key: bytes) -> None:
     if len(key) != KEY_SIZE:
         raise LocalProtocolError(f"a link's key has {KEY_SIZE} bytes")
-    if not MIN_TICK <= tick <= MAX_TICK:
-        raise LocalProtocolError(f"a tick lies between {MIN_TICK} and {MAX_TICK:.0f} seconds")
 
 
 def _check_body(body: bytes) -> None:

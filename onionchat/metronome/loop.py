@@ -15,7 +15,22 @@ from typing import Final, Protocol
 from ..crypto import RandomSource
 from ..errors import ConnectionLost, LocalProtocolError
 from ..protocol.cell import lay_out
-from .channel import Begin, Drop, Ended, Finish, Lay, Left, Reason, ToEngine, ToMetronome
+from ..protocol.constants import MAX_TICK_MS
+from .channel import (
+    Begin,
+    Change,
+    Drop,
+    Ended,
+    Finish,
+    Lay,
+    Left,
+    Reason,
+    ToEngine,
+    ToMetronome,
+    Window,
+    WindowOver,
+)
+from .course import MAX_DELAY
 from .link import SEED_SIZE, SendingLink
 from .numbers import UsedNumbers
 
@@ -29,7 +44,7 @@ MAX_LINKS: Final = 512
 class Outlet(Protocol):
     """The sending side of one link's connection. Nothing here ever waits."""
 
-    def send(self, cell: bytes) -> int:
+    def send(self, batch: bytes) -> int:
         """Write at once.
 
         Returns:
@@ -77,16 +92,21 @@ class Edge(Protocol):
 
 
 class Metronome:
-    """Sends the cells of all links at their deadlines.
+    """Sends the batches of all links at their deadlines.
 
     Args:
         edge: clock, waiting, and the channel to the engine.
-        random: gives each new link the seed of its phase and delays, and is asked for nothing else.
+        random: gives the rotation its phase, each new link the seed of its phase, gaps and delays, and is
+            asked for nothing else.
+        max_delay: the upper bound of the random delays, in seconds.
     """
 
-    def __init__(self, *, edge: Edge, random: RandomSource) -> None:
+    def __init__(self, *, edge: Edge, random: RandomSource, max_delay: float = MAX_DELAY) -> None:
         self._edge = edge
         self._random = random
+        self._max_delay = max_delay
+        self._epoch = edge.clock() - int.from_bytes(random(8), "big") / 2**64 * MAX_TICK_MS / 1000
+        """When the first slot of a rotation's first place began, whatever the rotation's tick is."""
         self._links: dict[int, tuple[SendingLink, Outlet]] = {}
         self._deadlines: list[tuple[float, int]] = []
         self._used = UsedNumbers()
@@ -128,12 +148,13 @@ class Metronome:
     def _beat(self) -> None:
         due, number = self._deadlines[0]
         link, outlet = self._links[number]
+        link.seal()  # what the engine says from here on comes after it
         self._edge.wait(due)
         if link.missed(self._edge.clock()):
-            heapq.heapreplace(self._deadlines, (link.due, number))
+            self._go_on(number, link)
             return
         try:
-            whole = outlet.send(link.cell) == len(link.cell)
+            whole = outlet.send(link.batch) == len(link.batch)
             failure = None if whole else Reason.BLOCKED
         except BlockingIOError:
             failure = Reason.BLOCKED
@@ -144,12 +165,20 @@ class Metronome:
             return
         sent, real, closing = self._edge.clock(), link.real, link.closing
         if not closing:
-            link.advance()
-            heapq.heapreplace(self._deadlines, (link.due, number))
+            link.advance(sent)
         waiting = 0 if closing else link.waiting
         self._edge.report(Left(link=number, real=real, waiting=waiting, scheduled=due, sent=sent))
         if closing:
             self._end(number, Reason.FINISHED)
+        else:
+            self._go_on(number, link)
+
+    def _go_on(self, number: int, link: SendingLink) -> None:
+        """The first deadline's link has another one now."""
+        heapq.heapreplace(self._deadlines, (link.due, number))
+        if link.window_over:
+            link.window_over = False
+            self._edge.report(WindowOver(link=number))
 
     def _accept(self, arrival: Arrival) -> None:
         message = arrival.message
@@ -161,14 +190,25 @@ class Metronome:
                 raise LocalProtocolError("the engine spoke of a link that never began")
             return  # it ended while the message was under way
         link, _ = self._links[message.link]
+        due, now = link.due, self._edge.clock()
         match message:
             case Lay():
-                if not link.lay(lay_out(message.cell_type, message.body)):
+                if not link.lay(lay_out(message.cell_type, message.body), now):
                     self._end(message.link, Reason.OVERFULL)
+                    return
+            case Change():
+                link.change(message.pace, now, grid=self._grid(message))
+            case Window():
+                if not link.open_window(message.seconds, now):
+                    raise LocalProtocolError("a window was opened in a window")
             case Finish():
-                link.finish()
+                link.finish(now)
             case Drop():
                 self._end(message.link, Reason.DROPPED)
+                return
+        if link.due != due:  # only in bursts
+            self._deadlines[self._deadlines.index((due, message.link))] = (link.due, message.link)
+            heapq.heapify(self._deadlines)
 
     def _begin(self, message: Begin, outlet: Outlet | None) -> None:
         if outlet is None:
@@ -181,10 +221,21 @@ class Metronome:
             self._edge.report(Ended(link=message.link, reason=Reason.REFUSED))
             return
         link = SendingLink(
-            key=message.key, tick=message.tick, now=self._edge.clock(), seed=self._random(SEED_SIZE)
+            key=message.key,
+            pace=message.pace,
+            now=self._edge.clock(),
+            seed=self._random(SEED_SIZE),
+            grid=self._grid(message),
+            max_delay=self._max_delay,
         )
         self._links[message.link] = link, outlet
         heapq.heappush(self._deadlines, (link.due, message.link))
+
+    def _grid(self, message: Begin | Change) -> float | None:
+        """When a slot of the link's place in the rotation begins, if it has one."""
+        if not message.places:
+            return None
+        return self._epoch + message.place * message.pace.tick_ms / 1000 / message.places
 
     def _end(self, number: int, reason: Reason) -> None:
         """Forget a link, its key and its deadline with it."""

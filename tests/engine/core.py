@@ -34,12 +34,15 @@ from onionchat.errors import PeerUnreachable
 from onionchat.metronome.channel import (
     MAX_DATAGRAM,
     Begin,
+    Change,
     Drop,
     Ended,
     Finish,
     Lay,
     Left,
     Reason,
+    Window,
+    WindowOver,
     decode_to_metronome,
     encode,
 )
@@ -248,7 +251,7 @@ class PlayedMetronome:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._tick)
-                while await self._hear():
+                while await self._hear(nursery):
                     pass
                 nursery.cancel_scope.cancel()
         finally:
@@ -256,7 +259,7 @@ class PlayedMetronome:
             for connection, _ in self._links.values():
                 connection.close()
 
-    async def _hear(self) -> bool:
+    async def _hear(self, nursery: trio.Nursery) -> bool:
         await trio.lowlevel.wait_readable(self._channel)
         try:
             datagram, descriptors, _, _ = socket.recv_fds(self._channel, MAX_DATAGRAM, 1)
@@ -267,18 +270,27 @@ class PlayedMetronome:
         match decode_to_metronome(datagram):
             case Begin(link=link, key=key):
                 self._links[link] = socket.socket(fileno=descriptors[0]), SendingCipher(key)
-                self._send(link, lay_out(CellType.COVER), real=False)
+                self._send(link, lay_out(CellType.COVER), real=0)
             case Lay(link=link, cell_type=cell_type, body=body):
-                self._send(link, lay_out(cell_type, body), real=True)
-                self._send(link, lay_out(CellType.COVER), real=False)
+                self._send(link, lay_out(cell_type, body), real=1)
+                self._send(link, lay_out(CellType.COVER), real=0)
+            case Change():
+                pass  # it sends at once, whatever the pace
+            case Window(link=link, seconds=seconds):
+                nursery.start_soon(self._window, link, seconds)
             case Finish(link=link):
-                self._send(link, lay_out(CellType.CLOSE), real=False)
+                self._send(link, lay_out(CellType.CLOSE), real=0)
                 self._end(link, Reason.FINISHED)
             case Drop(link=link):
                 self._end(link, Reason.DROPPED)
         return True
 
-    def _send(self, link: int, plain: bytes, *, real: bool) -> None:
+    async def _window(self, link: int, seconds: int) -> None:
+        await trio.sleep(seconds)
+        if link in self._links:
+            self._tell(WindowOver(link=link))
+
+    def _send(self, link: int, plain: bytes, *, real: int) -> None:
         if link not in self._links:
             return
         connection, cipher = self._links[link]
@@ -300,7 +312,7 @@ class PlayedMetronome:
             connection.close()
             self._tell(Ended(link=link, reason=reason))
 
-    def _tell(self, message: Left | Ended) -> None:
+    def _tell(self, message: Left | WindowOver | Ended) -> None:
         with contextlib.suppress(OSError):
             self._channel.send(encode(message))
 
@@ -308,7 +320,7 @@ class PlayedMetronome:
         while True:
             await trio.sleep(TICK)
             for link in list(self._links):
-                self._send(link, lay_out(CellType.COVER), real=False)
+                self._send(link, lay_out(CellType.COVER), real=0)
 
 
 async def until(condition: Callable[[], bool], seconds: float = 600.0) -> None:

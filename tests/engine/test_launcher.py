@@ -363,9 +363,10 @@ def test_a_program_that_cannot_be_started_is_told(launch: Launch, program: str) 
 def test_the_metronome_serves_the_engine_that_asked_for_it(launch: Launch) -> None:
     launched = launch("""
         from onionchat import metronome
+        from onionchat.protocol.pace import Pace
         pid, rhythm = start_metronome()
         near, far = socket.socketpair()
-        begin = metronome.Begin(link=1, key=bytes(32), tick=0.05)
+        begin = metronome.Begin(link=1, key=bytes(32), pace=Pace(tick_ms=50))
         socket.send_fds(rhythm, [metronome.encode(begin)], [near.fileno()])
         note(size=len(far.recv(1952, socket.MSG_WAITALL)))
         note(link=metronome.decode_to_engine(rhythm.recv(4096)).link)

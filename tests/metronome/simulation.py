@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from onionchat.errors import ConnectionLost
 from onionchat.metronome import Begin, Ended, Left, ToEngine, ToMetronome
 from onionchat.metronome.loop import Arrival, Metronome
+from onionchat.protocol.pace import Pace
 
 KEY = bytes(range(32))
+SECOND = Pace(tick_ms=1000)
 
 
 @dataclass
@@ -103,18 +105,25 @@ def play(
     messages: Iterable[tuple[float, ToMetronome]] = (),
     *,
     links: int = 1,
-    tick: float = 1.0,
+    pace: Pace = SECOND,
+    places: int = 0,
     end: float = 20.0,
     takes: Callable[[bytes], int] = len,
     oversleep: Callable[[float], float] = lambda until: until,
 ) -> Run:
-    """Run the loop with ``links`` links that begin at 0; ``takes`` is for link 0 alone."""
+    """Run the loop with ``links`` links that begin at 0; ``takes`` is for link 0 alone.
+
+    In a rotation with ``places`` each link has the place of its number.
+    """
     edge = SimulatedEdge(end=end, oversleep=oversleep)
     outlets = [SimulatedOutlet(lambda: edge.now, takes if link == 0 else len) for link in range(links)]
     begins = [
-        (0.0, Arrival(message=Begin(link=link, key=KEY, tick=tick), outlet=outlets[link]))
-        for link in range(links)
+        (0.0, Arrival(message=_begin(link, pace, places), outlet=outlets[link])) for link in range(links)
     ]
     edge.script(begins + [(moment, Arrival(message=message)) for moment, message in messages])
     Metronome(edge=edge, random=random.Random(7).randbytes).run()
     return Run(edge=edge, outlets=outlets)
+
+
+def _begin(link: int, pace: Pace, places: int) -> Begin:
+    return Begin(link=link, key=KEY, pace=pace, place=link if places else 0, places=places)

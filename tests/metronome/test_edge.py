@@ -13,8 +13,9 @@ import pytest
 from onionchat.errors import ConnectionLost, LocalProtocolError
 from onionchat.metronome import Begin, Drop, Ended, Lay, Left, Reason, ToEngine, decode_to_engine, encode
 from onionchat.metronome.edge import ProcessEdge, SocketOutlet
+from onionchat.protocol.pace import Pace
 
-BEGIN = encode(Begin(link=1, key=bytes(32), tick=1.0))
+BEGIN = encode(Begin(link=1, key=bytes(32), pace=Pace()))
 
 
 @dataclass
@@ -151,10 +152,10 @@ def test_finishing_delivers_what_was_sent() -> None:
 
 
 def test_an_engine_that_does_not_read_loses_nothing_that_it_counts_on(pair: Pair) -> None:
-    cover = Left(link=1, real=False, waiting=0, scheduled=1.0, sent=1.0)
+    cover = Left(link=1, real=0, waiting=0, scheduled=1.0, sent=1.0)
     counted: list[ToEngine] = [
         Ended(link=7, reason=Reason.BLOCKED),
-        Left(link=1, real=True, waiting=3, scheduled=2.0, sent=2.0),
+        Left(link=1, real=1, waiting=3, scheduled=2.0, sent=2.0),
         Ended(link=8, reason=Reason.LOST),
     ]
     for _ in range(5000):

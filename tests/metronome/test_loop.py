@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from onionchat.crypto.link import ReceivingCipher
 from onionchat.errors import LocalProtocolError
 from onionchat.metronome import QUEUE_LIMIT, Begin, Drop, Ended, Finish, Lay, Reason, ToMetronome
-from onionchat.metronome.link import MAX_DELAY
+from onionchat.metronome.course import MAX_DELAY
 from onionchat.metronome.loop import MAX_LINKS, QUIET, Arrival, Metronome
 from onionchat.metronome.numbers import WINDOW
 from onionchat.protocol.cell import CellType, take_apart
+from onionchat.protocol.pace import Pace
 
-from .simulation import KEY, Run, SimulatedEdge, SimulatedOutlet, play
+from .simulation import KEY, SECOND, Run, SimulatedEdge, SimulatedOutlet, play
 
 
 def have(number: int, *, link: int = 0) -> Lay:
@@ -125,6 +126,7 @@ def test_more_than_may_wait_ends_the_link() -> None:
     flood: list[tuple[float, ToMetronome]] = [(5.0, have(number)) for number in range(QUEUE_LIMIT + 500)]
     run = play(flood, links=2)
     assert run.edge.ended == [Ended(link=0, reason=Reason.OVERFULL)]
+    assert run.edge.now > 19.0
     assert all(moment < 5.0 for moment, _ in run.outlets[0].sent)
     assert [moment for moment, _ in run.outlets[1].sent] == [
         moment for moment, _ in play(links=2).outlets[1].sent
@@ -169,7 +171,7 @@ def serve(*arrivals: Arrival) -> SimulatedEdge:
 
 
 def begin(link: int, outlet: SimulatedOutlet | None) -> Arrival:
-    return Arrival(message=Begin(link=link, key=KEY, tick=1.0), outlet=outlet)
+    return Arrival(message=Begin(link=link, key=KEY, pace=SECOND), outlet=outlet)
 
 
 def test_a_number_used_before_is_refused() -> None:
@@ -287,7 +289,7 @@ def test_the_engine_is_heard_between_deadlines_that_crowd() -> None:
     run: Run = play(
         [(1.0, have(number, link=number % links)) for number in range(links)],
         links=links,
-        tick=0.025,
+        pace=Pace(tick_ms=25),
         end=3.0,
     )
     assert sum(report.real for report in run.edge.left) == links

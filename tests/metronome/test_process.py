@@ -22,15 +22,17 @@ from onionchat.metronome import (
     Lay,
     Left,
     Reason,
+    ToEngine,
     ToMetronome,
     decode_to_engine,
     encode,
 )
-from onionchat.metronome.link import MAX_DELAY
+from onionchat.metronome.course import MAX_DELAY
 from onionchat.protocol.cell import CellType, take_apart
+from onionchat.protocol.pace import Pace
 
 PATIENCE = 30.0
-TICK = 0.05
+QUICK = Pace(tick_ms=50)
 
 
 class Rig:
@@ -48,7 +50,7 @@ class Rig:
         self._far: list[socket.socket] = []
 
     def begin(
-        self, link: int, *, tick: float = TICK, room: int | None = None
+        self, link: int, *, pace: Pace = QUICK, room: int | None = None
     ) -> tuple[socket.socket, ReceivingCipher]:
         """A link over loopback TCP, as to tor's SOCKS port; with ``room``, over a pair that holds little."""
         if room is None:
@@ -62,13 +64,13 @@ class Rig:
         self._far.append(far)
         key = os.urandom(32)
         with near:
-            socket.send_fds(self.channel, [encode(Begin(link=link, key=key, tick=tick))], [near.fileno()])
+            socket.send_fds(self.channel, [encode(Begin(link=link, key=key, pace=pace))], [near.fileno()])
         return far, ReceivingCipher(key)
 
     def tell(self, message: ToMetronome) -> None:
         self.channel.send(encode(message))
 
-    def report(self) -> Left | Ended:
+    def report(self) -> ToEngine:
         return decode_to_engine(self.channel.recv(4096))
 
     def until_ended(self, link: int) -> Ended:
@@ -118,7 +120,7 @@ def test_covers_when_idle_and_laid_cells_in_order(rig: Rig) -> None:
 
 def test_deadlines_lie_on_the_grid_of_their_link(rig: Rig) -> None:
     tick = 0.1
-    rig.begin(1, tick=tick)
+    rig.begin(1, pace=Pace(tick_ms=100))
     reports = [report for report in (rig.report() for _ in range(25)) if isinstance(report, Left)]
     first = reports[0].scheduled
     slots = [round((report.scheduled - first) / tick) for report in reports]
@@ -216,7 +218,7 @@ def test_it_knows_nothing_that_it_does_not_need() -> None:
     source = """
         import sys
         import onionchat.metronome.process
-        heavy = {"asyncio", "trio", "sqlite3", "msgspec", "cryptography", "stem", "socks", "textual"}
+        heavy = {"asyncio", "trio", "sqlite3", "cryptography", "stem", "socks", "textual"}
         print(sorted(heavy & set(sys.modules)))
         print(sorted(name for name in sys.modules if name.startswith("onionchat.crypto.")))
     """
