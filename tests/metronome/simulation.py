@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from onionchat.errors import ConnectionLost
-from onionchat.metronome import Begin, Ended, Left, ToEngine, ToMetronome
+from onionchat.metronome import QUEUE_LIMIT, Begin, Ended, Lay, Left, ToEngine, ToMetronome, WindowOver
 from onionchat.metronome.loop import Arrival, Metronome
 from onionchat.protocol.pace import Pace
 
@@ -38,15 +38,26 @@ class SimulatedOutlet:
 
 
 class SimulatedEdge:
-    """Plays a script of arrivals, then the engine is gone at ``end``."""
+    """Plays a script of arrivals, then the engine is gone at ``end``.
 
-    def __init__(self, *, end: float, oversleep: Callable[[float], float] = lambda until: until) -> None:
+    With ``counting`` it lays no more than may wait, as an engine does.
+    """
+
+    def __init__(
+        self,
+        *,
+        end: float,
+        oversleep: Callable[[float], float] = lambda until: until,
+        counting: bool = False,
+    ) -> None:
         self.now = 0.0
         self.end = end
         self.reports: list[ToEngine] = []
         self.calls: list[str] = []
         self._arrivals: deque[tuple[float, Arrival]] = deque()
         self._oversleep = oversleep
+        self._counting = counting
+        self._laid: Counter[int] = Counter()
 
     def script(self, arrivals: Iterable[tuple[float, Arrival]]) -> None:
         self._arrivals = deque(sorted(arrivals, key=lambda pair: pair[0]))
@@ -62,6 +73,8 @@ class SimulatedEdge:
     def receive(self, until: float) -> Arrival | None:
         self.calls.append("receive")
         horizon = max(until, self.now)
+        while self._arrivals and self._counting and not self._counts(self._arrivals[0][1].message):
+            self._arrivals.popleft()
         if self._arrivals and self._arrivals[0][0] <= horizon:
             moment, arrival = self._arrivals.popleft()
             self.now = max(self.now, moment)
@@ -71,9 +84,18 @@ class SimulatedEdge:
         self.now = horizon
         return None
 
+    def _counts(self, message: ToMetronome) -> bool:
+        if isinstance(message, Lay):
+            if self._laid[message.link] == QUEUE_LIMIT:
+                return False
+            self._laid[message.link] += 1
+        return True
+
     def report(self, message: ToEngine) -> None:
         self.calls.append("report")
         self.reports.append(message)
+        if isinstance(message, Left):
+            self._laid[message.link] -= message.real
 
     @property
     def left(self) -> list[Left]:
@@ -82,6 +104,10 @@ class SimulatedEdge:
     @property
     def ended(self) -> list[Ended]:
         return [report for report in self.reports if isinstance(report, Ended)]
+
+    @property
+    def windows_over(self) -> list[int]:
+        return [report.link for report in self.reports if isinstance(report, WindowOver)]
 
 
 @dataclass
@@ -110,12 +136,13 @@ def play(
     end: float = 20.0,
     takes: Callable[[bytes], int] = len,
     oversleep: Callable[[float], float] = lambda until: until,
+    counting: bool = False,
 ) -> Run:
     """Run the loop with ``links`` links that begin at 0; ``takes`` is for link 0 alone.
 
     In a rotation with ``places`` each link has the place of its number.
     """
-    edge = SimulatedEdge(end=end, oversleep=oversleep)
+    edge = SimulatedEdge(end=end, oversleep=oversleep, counting=counting)
     outlets = [SimulatedOutlet(lambda: edge.now, takes if link == 0 else len) for link in range(links)]
     begins = [
         (0.0, Arrival(message=_begin(link, pace, places), outlet=outlets[link])) for link in range(links)

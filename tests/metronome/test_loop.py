@@ -5,17 +5,29 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onionchat.crypto.link import ReceivingCipher
 from onionchat.errors import LocalProtocolError
-from onionchat.metronome import QUEUE_LIMIT, Begin, Drop, Ended, Finish, Lay, Reason, ToMetronome
-from onionchat.metronome.course import MAX_DELAY
+from onionchat.metronome import (
+    QUEUE_LIMIT,
+    Begin,
+    Change,
+    Drop,
+    Ended,
+    Finish,
+    Lay,
+    Reason,
+    ToMetronome,
+    Window,
+)
+from onionchat.metronome.course import LEAST_TICK, MAX_DELAY
 from onionchat.metronome.loop import MAX_LINKS, QUIET, Arrival, Metronome
 from onionchat.metronome.numbers import WINDOW
 from onionchat.protocol.cell import CellType, take_apart
-from onionchat.protocol.pace import Pace
+from onionchat.protocol.constants import CELL_SIZE
+from onionchat.protocol.pace import BATCHES, Level, Pace
 
 from .simulation import KEY, SECOND, Run, SimulatedEdge, SimulatedOutlet, play
 
@@ -26,7 +38,11 @@ def have(number: int, *, link: int = 0) -> Lay:
 
 def opened(outlet: SimulatedOutlet) -> list[tuple[CellType, bytes]]:
     cipher = ReceivingCipher(KEY)
-    return [take_apart(cipher.open(cell)) for _, cell in outlet.sent]
+    return [
+        take_apart(cipher.open(batch[at : at + CELL_SIZE]))
+        for _, batch in outlet.sent
+        for at in range(0, len(batch), CELL_SIZE)
+    ]
 
 
 def blocked(cell: bytes) -> int:
@@ -75,19 +91,157 @@ def test_the_ready_cell_is_never_rebuilt() -> None:
     assert opened(busy.outlets[0])[5][0] is CellType.HAVE
 
 
-@given(
-    st.lists(
-        st.tuples(st.floats(0, 20), st.integers(0, 2), st.integers(0, 2**64)),
-        max_size=60,
-    )
+LAID = st.lists(
+    st.tuples(st.floats(0, 40), st.integers(0, 2), st.integers(0, 2**64), st.integers(1, 40)), max_size=20
 )
-def test_the_wire_is_the_same_whatever_the_engine_lays(actions: list[tuple[float, int, int]]) -> None:
-    waiting, accepted = [0.0] * 3, list[tuple[float, ToMetronome]]()
-    for moment, link, number in sorted(actions):
-        if moment >= waiting[link]:  # as an engine does that lays one cell a tick
-            waiting[link] = moment + 1.05
-            accepted.append((moment, have(number, link=link)))
-    assert play(accepted, links=3).trace == play(links=3).trace
+"""At a moment, on a link, from a number on so many cells."""
+COVERED = [
+    Pace(level=level, tick_ms=1000, batch=batch)
+    for level in (Level.CONSTANT, Level.POISSON)
+    for batch in BATCHES
+]
+ACTS: list[tuple[float, ToMetronome]] = [
+    (4.0, Window(link=0, seconds=16)),
+    (5.0, Change(link=1, pace=Pace(level=Level.POISSON, tick_ms=700, batch=8))),
+    (9.0, Change(link=2, pace=Pace(tick_ms=600, batch=4), place=1, places=2)),
+    (12.0, Change(link=0, pace=Pace(tick_ms=1500, batch=2))),
+    (14.0, Window(link=2, seconds=16)),
+    (20.0, Change(link=1, pace=Pace(tick_ms=800))),
+]
+"""What the wire shows by its nature, in both runs alike."""
+
+
+def both(pace: Pace, laid: list[tuple[float, int, int, int]], *, places: int = 0) -> tuple[Run, Run]:
+    """An idle run and one in which something is laid, with equal seeds."""
+    lays: list[tuple[float, ToMetronome]] = [
+        (moment, have((first + cell) % 2**64, link=link))
+        for moment, link, first, cells in laid
+        for cell in range(cells)
+    ]
+    idle, busy = (
+        play(script, links=3, pace=pace, places=places, end=40.0, counting=True)
+        for script in (ACTS, [*ACTS, *lays])
+    )
+    return idle, busy
+
+
+@pytest.mark.parametrize("pace", COVERED)
+@given(laid=LAID)
+@settings(max_examples=20)
+def test_the_wire_is_the_same_whatever_the_engine_lays(
+    pace: Pace, laid: list[tuple[float, int, int, int]]
+) -> None:
+    idle, busy = both(pace, laid)
+    assert busy.trace == idle.trace
+    assert busy.edge.windows_over == idle.edge.windows_over == [0, 2]
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+@given(laid=LAID)
+@settings(max_examples=20)
+def test_the_wire_of_a_rotation_is_the_same_whatever_the_engine_lays(
+    batch: int, laid: list[tuple[float, int, int, int]]
+) -> None:
+    idle, busy = both(Pace(tick_ms=2000, batch=batch), laid, places=4)
+    assert busy.trace == idle.trace
+
+
+def test_bursts_do_show_what_the_engine_lays() -> None:  # so that the equalities above can fail
+    pace = Pace(level=Level.BURST)
+    idle, busy = both(pace, [(2.0, 0, 1, 1)])
+    assert busy.trace != idle.trace
+
+
+def test_whatever_is_laid_leaves_in_order_through_every_act() -> None:
+    for pace in [*COVERED, Pace(level=Level.BURST, batch=2)]:
+        _, busy = both(
+            pace, [(moment / 2, link, 100 * moment, 5) for moment in range(70) for link in range(3)]
+        )
+        assert not busy.edge.ended
+        for outlet in busy.outlets:
+            numbers = [int.from_bytes(body, "big") for kind, body in opened(outlet) if kind is CellType.HAVE]
+            assert len(numbers) > 20
+            assert numbers == sorted(set(numbers))
+
+
+def test_reports_tell_how_many_laid_cells_a_batch_held() -> None:
+    for pace in (Pace(batch=4, tick_ms=1000), Pace(level=Level.BURST, batch=4)):
+        script: list[tuple[float, ToMetronome]] = [(3.0, have(number)) for number in range(6)]
+        run = play(script, pace=pace)
+        assert [report.real for report in run.edge.left if report.real] == [4, 2]
+        after = [report.waiting for report in run.edge.left if report.real]
+        assert after == [2, 0]
+
+
+def test_a_rotation_spreads_its_links_evenly() -> None:
+    pace = Pace(tick_ms=4000)
+    run = play(links=8, pace=pace, places=8, end=60.0)
+    moments = [moment for moment, _, _ in run.trace]
+    order = [link for _, link, _ in run.trace]
+    assert len(moments) in range(119, 122)
+    first = order[0]
+    assert order == [(first + turn) % 8 for turn in range(len(order))]
+    for earlier, later in pairwise(moments):
+        assert 0.5 - MAX_DELAY <= later - earlier <= 0.5 + MAX_DELAY
+
+
+def test_links_that_come_later_take_their_places_in_the_rotation() -> None:
+    pace = Pace(tick_ms=4000)
+    edge = SimulatedEdge(end=60.0)
+    outlets = [SimulatedOutlet(lambda: edge.now) for _ in range(4)]
+    edge.script(
+        (
+            11.7 * place,
+            Arrival(
+                message=Begin(link=place, key=KEY, pace=pace, place=place, places=4), outlet=outlets[place]
+            ),
+        )
+        for place in range(4)
+    )
+    Metronome(edge=edge, random=random.Random(7).randbytes).run()
+    starts = [outlets[place].sent[-1][0] for place in range(4)]
+    for place in range(4):
+        away = (starts[place] - starts[0] - place) % 4.0
+        assert min(away, 4.0 - away) <= MAX_DELAY
+        assert outlets[place].sent[0][0] <= 11.7 * place + 4.0 + MAX_DELAY + LEAST_TICK
+
+
+def test_a_window_in_a_window_ends_everything() -> None:
+    with pytest.raises(LocalProtocolError):
+        play([(3.0, Window(link=0, seconds=16)), (3.5, Window(link=0, seconds=16))])
+
+
+def test_a_window_that_was_slept_through_is_reported_as_over() -> None:
+    naps = iter([0.0] * 10 + [25.0] + [0.0] * 500)
+    run = play([(3.0, Window(link=0, seconds=16))], end=60.0, oversleep=lambda until: until + next(naps))
+    assert run.edge.windows_over == [0]
+    opened(run.outlets[0])
+
+
+def test_in_bursts_what_is_laid_leaves_at_once_and_moves_no_other_link() -> None:
+    edge = SimulatedEdge(end=40.0)
+    outlets = [SimulatedOutlet(lambda: edge.now) for _ in range(3)]
+    paces = [Pace(level=Level.BURST), Pace(tick_ms=1000), Pace(level=Level.POISSON, tick_ms=1000)]
+    begins = [
+        (0.0, Arrival(message=Begin(link=link, key=KEY, pace=pace), outlet=outlets[link]))
+        for link, pace in enumerate(paces)
+    ]
+
+    def run(lays: list[float]) -> list[list[float]]:
+        for outlet in outlets:
+            outlet.sent.clear()
+        edge.now = 0.0
+        edge.script(begins + [(moment, Arrival(message=have(1))) for moment in lays])
+        Metronome(edge=edge, random=random.Random(7).randbytes).run()
+        return [[moment for moment, _ in outlet.sent] for outlet in outlets]
+
+    idle, busy = run([]), run([7.0, 20.0])
+    assert busy[1:] == idle[1:]
+    first, at_seven, at_twenty = busy[0]
+    assert 0.0 <= first <= MAX_DELAY
+    assert 7.0 <= at_seven <= 7.0 + MAX_DELAY
+    assert 20.0 <= at_twenty <= 20.0 + MAX_DELAY
+    assert len(idle[0]) == 2
 
 
 def test_a_slot_that_went_by_is_lost_and_nothing_is_made_up() -> None:
