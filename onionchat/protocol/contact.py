@@ -15,7 +15,7 @@ from ..crypto import RandomSource
 from ..crypto.handshake import prologue
 from ..crypto.keys import KeyPair
 from ..crypto.onion import OnionKey
-from ..errors import CryptoError, IdentityMismatch, RemoteProtocolError
+from ..errors import CryptoError, IdentityMismatch, LocalProtocolError, RemoteProtocolError
 from . import commands as do
 from . import events, keyring
 from .batch import Batch
@@ -196,6 +196,8 @@ class Contact:
         batch.do(do.SendCell(link=number, cell=cell))
 
     def _accept(self, number: int, at_invite: bool, now: float, batch: Batch) -> None:
+        if number in self._links:
+            raise LocalProtocolError("a link's number was given twice")
         record = self.record
         psks = tuple(record.psks)
         if at_invite:

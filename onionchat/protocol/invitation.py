@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..crypto.handshake import invite_psk, prologue
 from ..crypto.keys import KeyPair
 from ..crypto.onion import OnionKey
-from ..errors import CryptoError, RemoteProtocolError
+from ..errors import CryptoError, LocalProtocolError, RemoteProtocolError
 from . import commands as do
 from . import events
 from .batch import Batch
@@ -60,7 +60,11 @@ class Invitation:
         return min((time for time in times if time is not None), default=None)
 
     def handle(self, event: events.Event, now: float) -> tuple[Command, ...]:
-        """What ``event`` leads to; look at `contact` afterwards."""
+        """What ``event`` leads to; look at `contact` afterwards.
+
+        Raises:
+            LocalProtocolError: the engine's bug.
+        """
         batch = Batch()
         match event:
             case events.ConnectionAccepted(link=number):
@@ -84,6 +88,10 @@ class Invitation:
         if self.expires is not None and self.expires <= now:
             batch.do(do.CloseLink(link=number))
             return
+        if self.contact is not None:
+            raise LocalProtocolError("an invite that was used takes no more connections")
+        if number in self._links:
+            raise LocalProtocolError("a link's number was given twice")
         if len(self._links) >= HALF_OPEN_INVITE:
             self._close(first_to_go(tuple(self._links.values())).number, batch)
         self._links[number] = Link.accept(
