@@ -10,7 +10,7 @@ from onionchat.errors import DecryptionError, RemoteProtocolError
 from onionchat.protocol.cell import CellType, lay_out, split_have, take_apart
 from onionchat.protocol.constants import CELL_PLAIN, CELL_SIZE, ENVELOPE_SIZE
 
-from .target import Run, Target, attempt, guarded, require
+from .target import Run, Target, attempt, guarded, head, require
 
 _KEY: Final = bytes(range(32))
 
@@ -19,7 +19,7 @@ def _make() -> Run:
     genuine = SendingCipher(_KEY).seal(lay_out(CellType.COVER))
 
     def run(data: bytes) -> str:
-        if data[:1] == b"\0":  # as it comes from the wire
+        if head(data) == 0:  # as it comes from the wire
             cipher, cell = ReceivingCipher(_KEY), data[1:]
             try:
                 attempt(lambda: cipher.open(cell), DecryptionError)
@@ -29,7 +29,7 @@ def _make() -> Run:
                 )
             return "opened"
         plaintext = data[1:]
-        if len(plaintext) != CELL_PLAIN and data[0] & 1:
+        if len(plaintext) != CELL_PLAIN and head(data) & 1:
             plaintext = plaintext[:CELL_PLAIN].ljust(CELL_PLAIN, b"\0")
         if len(plaintext) == CELL_PLAIN:  # what a peer can put into a cell arrives as it was
             opened = ReceivingCipher(_KEY).open(SendingCipher(_KEY).seal(plaintext))

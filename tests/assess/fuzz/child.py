@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
@@ -35,11 +34,11 @@ def main(arguments: list[str]) -> None:
     def one_input(data: bytes) -> None:
         atheris._trace_branch(counters[crc32(run(data).encode("utf-8", "replace")) % _OUTCOMES])
 
-    atheris.Setup([sys.argv[0], *rest], one_input, **_mutator(target, atheris.Mutate))
+    atheris.Setup([sys.argv[0], *rest], one_input, **_mutator(target, atheris))
     atheris.Fuzz()
 
 
-def _mutator(target: Target, plain: Callable[[bytes, int], bytes]) -> dict[str, object]:
+def _mutator(target: Target, atheris: Any) -> dict[str, object]:
     """What atheris is told of the target's own mutator, which makes every second input."""
     bend = target.mutate
     if bend is None:
@@ -51,7 +50,8 @@ def _mutator(target: Target, plain: Callable[[bytes, int], bytes]) -> dict[str, 
             bent = bend(data, random)
             if bent is not None and len(bent) <= most:
                 return bent
-        return plain(data, most)
+        changed: bytes = atheris.Mutate(data, most)  # looked up now: setting up puts another in its place
+        return changed
 
     return {"custom_mutator": mutate}
 

@@ -22,7 +22,7 @@ from onionchat.errors import ControlError
 
 from .sample import packed, samples
 from .structure import bend_json
-from .target import Run, Target, attempt, guarded, require
+from .target import Run, Target, attempt, guarded, head, require
 
 _NESTED: Final = b'{"x":' + b"[" * 2000
 
@@ -66,7 +66,7 @@ def _finite(value: Any) -> bool:
 def _make_lines() -> Run:
     def run(data: bytes) -> str:
         """The first byte says how the rest is cut into pieces."""
-        step, stream = 1 + (data[0] if data else 0), data[1:]
+        step, stream = 1 + head(data), data[1:]
         pieces = [stream[at : at + step] for at in range(0, len(stream), step)]
         lines = Lines()
         found = [line for piece in pieces for line in lines.feed(piece)]

@@ -21,7 +21,7 @@ from onionchat.errors import CryptoError, LocalProtocolError, RemoteProtocolErro
 from onionchat.protocol import greeting
 
 from .greeting import INITIATOR, RESPONDER
-from .target import HANDSHAKE_GOAL, Run, Target, attempt, guarded, require
+from .target import HANDSHAKE_GOAL, Run, Target, attempt, guarded, head, require
 
 WIRE, RAW, PAYLOAD, FIRST, SECOND = range(5)
 """What the first byte of an input says: change the sealed message, replace it, put this into its payload, or
@@ -81,7 +81,7 @@ class _Scene:
 
     def meet(self, data: bytes) -> tuple[Handshake, bytes]:
         """The side that is about to read, and what it is to read."""
-        mode, lie = data[0] % 5 if data else RAW, data[1:]
+        mode, lie = head(data) % 5 if data else RAW, data[1:]
         lies = {}
         if mode in {FIRST, SECOND}:
             lies = {_PARTS[self.message][mode - FIRST]: lie}
@@ -99,7 +99,7 @@ class _Scene:
 
     def was_changed(self, data: bytes) -> bool:
         """Whether the message is not what an honest peer would write."""
-        mode = data[0] % 5 if data else RAW
+        mode = head(data) % 5 if data else RAW
         return mode == RAW or (mode == WIRE and any(changed(bytes(CELL_SIZE), data[1:])))
 
     def _payload(self, mode: int, lie: bytes) -> bytes:

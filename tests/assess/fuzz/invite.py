@@ -11,7 +11,7 @@ from onionchat.control.limits import MAX_CODE
 from onionchat.errors import ConfigError
 from onionchat.protocol import invite
 
-from .target import Run, Target, attempt, guarded, require
+from .target import Run, Target, attempt, guarded, head, require
 
 _BODY: Final = invite.SIZE - 4
 _SAMPLE: Final = bytes((1, 0)) + bytes(4) + bytes(range(80))
@@ -31,12 +31,12 @@ def _make() -> Run:
 
 def _code(data: bytes) -> str:
     """After a zero the text as it is; else a code around these bytes, whose checksum is right."""
-    if data[:1] == b"\0":
+    if head(data) == 0:
         return data[1:].decode("utf-8", "surrogateescape")
     body = data[1:]
     checksum = blake2b(body, digest_size=4, person=b"onionchat/1 inv.").digest()
     text = invite.PREFIX + b32encode(body + checksum).decode().rstrip("=")
-    return text if data[0] & 1 else text.lower()
+    return text if head(data) & 1 else text.lower()
 
 
 def _seeds() -> Sequence[bytes]:

@@ -18,7 +18,7 @@ from onionchat.errors import CryptoError, DecryptionError, LocalProtocolError, R
 
 from .handshake import changed
 from .structure import bend_packed
-from .target import Run, Target, attempt, guarded, require
+from .target import Run, Target, attempt, guarded, head, require
 
 _NOW: Final = 1_700_000_000
 _HEADER: Final = 44
@@ -105,7 +105,7 @@ def _envelope(scene: _Scene, data: bytes) -> tuple[bytes, bytes | None]:
     is changed, above a header of one's choice under one of four keys, before a body that is sealed with no
     key of the chain.
     """
-    kind, rest = data[0] if data else 0, data[1:]
+    kind, rest = head(data), data[1:]
     if kind == 0:
         return rest, None
     if kind == 1:
@@ -196,7 +196,7 @@ def _make_rekey() -> Run:
     ciphertexts = [part for part in genuine if isinstance(part, KemCiphertext)]
 
     def run(data: bytes) -> str:
-        kind, epoch, lie = data[:1].ljust(1, b"\0")[0], int.from_bytes(data[1:5], "big"), data[5:]
+        kind, epoch, lie = head(data), int.from_bytes(data[1:5], "big"), data[5:]
         state = states[(kind >> 1) % len(states)]
         ratchet = Ratchet.from_bytes(state)
         part: KemKey | KemCiphertext

@@ -12,7 +12,7 @@ from onionchat.protocol import record
 
 from .sample import samples
 from .structure import behind, bend_packed
-from .target import Run, Target, attempt, guarded, require
+from .target import Run, Target, attempt, guarded, head, require
 
 _KINDS: Final = (
     record.IdentityRecord,
@@ -28,7 +28,7 @@ _KINDS: Final = (
 def _make() -> Run:
     def run(data: bytes) -> str:
         """The first byte says which kind of record is expected."""
-        kind = _KINDS[(data[0] if data else 0) % len(_KINDS)]
+        kind = _KINDS[head(data) % len(_KINDS)]
         found = attempt(lambda: record.unpack(data[1:], kind), msgspec.DecodeError)
         if isinstance(found, record.MessageRecord):
             require(found.expires is None or not found.expires > found.until, "no message outlives its time")

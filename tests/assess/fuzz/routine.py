@@ -28,10 +28,9 @@ from .target import HANDSHAKE_GOAL, PARSER_GOAL, Run, Target
 from .targets import PLANTED, TARGETS
 
 STRETCH: Final = 250_000
-_MOST_FOUND: Final = 8
-"""Findings of one target after which there is no use in looking for more."""
 
 _EXECUTED: Final = re.compile(r"stat::number_of_executed_units:\s+(\d+)")
+_RAISED: Final = "Uncaught Python exception"
 _STATUS: Final = re.compile(r"cov: (\d+) ft: (\d+) corp: (\d+)/")
 
 
@@ -59,16 +58,17 @@ def main(arguments: Sequence[str]) -> int:
 
 def _fuzz(folder: Path, target: Target, goal: int, done: Progress) -> None:
     state = done.targets.setdefault(target.name, Done())
-    while state.executions < goal and len(_found(folder, target)) < _MOST_FOUND:
+    status = 0
+    while state.executions < goal and status == 0:  # the same bug would only be found again
         begun = time.monotonic()
-        _, said = _stretch(folder, target, min(STRETCH, goal - state.executions))
+        status, said = _stretch(folder, target, min(STRETCH, goal - state.executions))
         executed = _EXECUTED.findall(said)
-        if not executed:
+        if not executed or (status and not _found(folder, target)):
             raise SystemExit(f"{target.name} did not run:\n{said[-2000:]}")
         state.executions += int(executed[-1])
         state.seconds += time.monotonic() - begun
-        if status := _STATUS.findall(said):
-            state.edges, state.features, state.corpus = map(int, status[-1])
+        if reached := _STATUS.findall(said):
+            state.edges, state.features, state.corpus = map(int, reached[-1])
         progress.write(folder / "progress.json", done)
         found = len(_found(folder, target))
         print(
@@ -138,6 +138,8 @@ def _find_planted(folder: Path, done: Progress) -> None:
             continue
         status, said = _stretch(folder, target, PLANTED_WITHIN)
         executed = _EXECUTED.findall(said)
+        if _RAISED not in said and status:
+            raise SystemExit(f"{target.name} did not run:\n{said[-2000:]}")
         done.planted[target.name] = int(executed[-1]) if status and executed else PLANTED_WITHIN + 1
         progress.write(folder / "progress.json", done)
 

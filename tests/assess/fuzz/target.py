@@ -7,6 +7,7 @@ documentation names leaves `Run` and is a finding; so is a `Finding`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -25,6 +26,10 @@ Mutate = Callable[[bytes, Random], bytes | None]
 
 PARSER_GOAL: Final = 3_000_000
 HANDSHAKE_GOAL: Final = 200_000
+
+
+_QUOTED: Final = re.compile(r"«.*»|'.*'|`(?!\$)[^`]*`|[0-9.]{2,}[-a-z0-9]*", re.DOTALL)
+"""What an error repeats of its input; it would make an outcome of every input."""
 
 
 class Finding(AssertionError):
@@ -66,13 +71,18 @@ def attempt(work: Callable[[], T], *documented: type[Exception]) -> T:
         return work()
     except documented as error:
         said = error.message if isinstance(error, OnionchatError) else str(error)
-        raise Refused(f"{type(error).__name__}: {said[:80]}") from None
+        raise Refused(f"{type(error).__name__}: {_QUOTED.sub('…', said)[:80]}") from None
 
 
 def require(holds: bool, law: str) -> None:
     """Raise a `Finding` where the law does not hold."""
     if not holds:
         raise Finding(law)
+
+
+def head(data: bytes) -> int:
+    """The first byte, by which many targets choose what to do with the rest; 0 where there is none."""
+    return data[0] if data else 0
 
 
 def guarded(run: Run) -> Run:
