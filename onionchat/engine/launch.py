@@ -13,6 +13,7 @@ import trio
 
 from ..errors import ConnectionLost, LocalProtocolError
 from .launch_channel import (
+    Child,
     Ended,
     Message,
     MetronomeStarted,
@@ -36,7 +37,8 @@ class Launch:
         self._tor_started, self._tor_pid = trio.open_memory_channel[int](4)
         self.tor_ended = trio.Event()
         """Set when the tor that was started last has ended."""
-        self._tor = 0
+        self._pids: dict[Child, int] = {}
+        """Of those that were started last."""
 
     async def serve(self) -> None:
         """Read the channel until the launcher is gone, then raise `ConnectionLost`."""
@@ -50,20 +52,29 @@ class Launch:
 
     def _hear(self, message: Message, descriptors: tuple[int, ...]) -> None:
         match message:
-            case MetronomeStarted():
+            case MetronomeStarted(pid=pid):
+                self._pids["metronome"] = pid
                 self._metronome.send_nowait(socket.socket(fileno=descriptors[0]))
             case TorStarted(pid=pid):
-                self._tor = pid
+                self._pids["tor"] = pid
                 self._tor_started.send_nowait(pid)
             case Ended(what="tor", pid=pid):
                 if pid == 0:
                     self._tor_started.send_nowait(0)
-                elif pid == self._tor:
+                elif pid == self._pids.get("tor"):
                     self.tor_ended.set()
             case Ended():
                 pass  # a metronome that ended closes its own channel, which says the same
             case _:
                 raise LocalProtocolError("the launcher sent a message that only the engine sends")
+
+    def has_realtime(self, what: Child) -> bool:
+        """Whether the metronome or tor that was started last has real-time priority."""
+        try:
+            policy = os.sched_getscheduler(self._pids[what])
+        except (KeyError, OSError):  # none was started, or it has ended
+            return False
+        return policy & ~os.SCHED_RESET_ON_FORK == os.SCHED_FIFO
 
     async def metronome(self) -> socket.socket:
         """The channel of a fresh metronome."""

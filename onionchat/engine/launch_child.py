@@ -1,12 +1,15 @@
 """The launcher's children beside the engine: how metronomes and tors are started and ended.
 
 Laws: a child inherits the descriptors that are named for it and no other, is in a session of its own (a key
-pressed in a terminal reaches only the launcher), and is ended by its process id.
+pressed in a terminal reaches only the launcher), and is ended by its process id. Real-time priority is tried
+and silently done without.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
 import subprocess
 import time
 from collections.abc import Sequence
@@ -33,7 +36,13 @@ class Children:
         self._running: list[_Running] = []
 
     def start(
-        self, what: Child, argv: Sequence[str], *, output: int | None, descriptors: Sequence[int]
+        self,
+        what: Child,
+        argv: Sequence[str],
+        *,
+        output: int | None,
+        descriptors: Sequence[int],
+        priority: int = 0,
     ) -> int:
         """Start one.
 
@@ -42,6 +51,8 @@ class Children:
             argv: program and arguments.
             output: descriptor for stdout and stderr; None: no stdout, and the launcher's stderr.
             descriptors: what else it inherits, under the same numbers.
+            priority: not 0: the real-time priority that its main thread gets where that is allowed. The
+                threads and programs that it starts do without: they would not let it have the processor.
 
         Returns:
             Its process id.
@@ -57,6 +68,10 @@ class Children:
             pass_fds=tuple(descriptors),
             start_new_session=True,
         )
+        if priority:
+            with contextlib.suppress(OSError):
+                policy = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
+                os.sched_setscheduler(process.pid, policy, os.sched_param(priority))
         self._running.append(_Running(what=what, process=process))
         return process.pid
 

@@ -1,9 +1,10 @@
 """The small process above engine, metronome and tor: it starts them, restarts the engine, and ends them all.
 
-Laws: it stays in the scheduling class that it was started in, and so do those that it starts; the engine
-puts itself into SCHED_IDLE, which is inherited and cannot be left, so it must start nothing itself. It holds
-no key and reads no secret: the passphrase's descriptor goes through to the first engine unread. It imports
-nothing heavy. It ends only after everything that it started has ended.
+Laws: it stays in the scheduling class that it was started in; the engine puts itself into SCHED_IDLE, which
+is inherited and cannot be left, so it must start nothing itself. The metronome takes real-time priority by
+itself where that is allowed, and tor is given one below it. It holds no key and reads no secret: the
+passphrase's descriptor goes through to the first engine unread. It imports nothing heavy. It ends only after
+everything that it started has ended.
 """
 
 from __future__ import annotations
@@ -44,6 +45,9 @@ from .process import harden
 
 STOP_SECONDS: Final = 10.0
 """What an engine that was asked to end may take."""
+
+TOR_PRIORITY: Final = 5
+"""Below the metronome's 10: a cell that is due goes first."""
 
 RESTART_LIMIT: Final = 3
 RESTART_WINDOW_SECONDS: Final = 60.0
@@ -248,13 +252,15 @@ class _Launcher:
     def _start_metronome(self, channel: socket.socket) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with ours, theirs:
-            argv = [*_METRONOME, str(theirs.fileno())]
+            without = {"no-delays": not self._plan.delays, "no-realtime": not self._plan.realtime}
+            argv = [*_METRONOME, str(theirs.fileno()), *(word for word, off in without.items() if off)]
             pid = self._children.start("metronome", argv, output=None, descriptors=[theirs.fileno()])
             send(channel, MetronomeStarted(pid=pid), [ours.fileno()])
 
     def _start_tor(self, channel: socket.socket, argv: list[str], output: int) -> None:
         try:
-            pid = self._children.start("tor", argv, output=output, descriptors=())
+            priority = TOR_PRIORITY if self._plan.realtime else 0
+            pid = self._children.start("tor", argv, output=output, descriptors=(), priority=priority)
         except (OSError, ValueError):  # no such program, or a name that no program can have
             send(channel, Ended(what="tor", pid=0, status=NOT_STARTED))
         else:

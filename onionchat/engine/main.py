@@ -141,7 +141,8 @@ async def _live(engine: Engine, answers: Answers, nursery: trio.Nursery, passphr
         engine.open(MemoryVault())
     elif passphrase_fd is not None or engine.plan.credential:
         _unlock(engine.plan, answers, engine.plan.credential if passphrase_fd is None else passphrase_fd)
-    step_back()  # before there is a tor, and after the passphrase, whose cost need not wait for anybody
+    if engine.plan.step_back:
+        step_back()  # before there is a tor, and after the passphrase, whose cost need not wait for anybody
     nursery.start_soon(engine.tor.serve)
     nursery.start_soon(engine.time.serve)
     nursery.start_soon(engine.keep_invites)

@@ -28,3 +28,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """A system tor's control port (``host:port``) or control socket (a path)."""
     socks: str = ""
     """``host:port`` to dial through instead of the SOCKS listener that tor names."""
+    step_back: bool = True
+    """The engine takes the processor only when nobody else wants it. This and the two that follow keep what
+    the user does out of the cells' timing; only the lab switches them off, to see what each is worth."""
+    delays: bool = True
+    """The metronome delays each batch by chance."""
+    realtime: bool = True
+    """Metronome and tor take real-time priority where that is allowed."""

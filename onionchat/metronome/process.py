@@ -15,6 +15,7 @@ import signal
 import socket
 from typing import Final
 
+from .course import MAX_DELAY
 from .edge import ProcessEdge
 from .loop import Metronome
 
@@ -25,21 +26,24 @@ _PRIORITY: Final = 10
 """Low among the real-time priorities: above everything that is not real-time, below whatever must be."""
 
 
-def serve(descriptor: int) -> None:
+def serve(descriptor: int, *, delays: bool = True, realtime: bool = True) -> None:
     """Be the metronome of the engine at the other end of ``descriptor``, until that end closes.
 
     Args:
         descriptor: a SOCK_SEQPACKET socket, owned by this call.
+        delays: each batch gets its random delay. Only measurements do without.
+        realtime: try for real-time priority. Likewise.
 
     Raises:
         LocalProtocolError: the engine broke the channel's rules.
     """
     with socket.socket(fileno=descriptor) as channel:
-        settle()
-        Metronome(edge=ProcessEdge(channel), random=os.urandom).run()
+        settle(realtime=realtime)
+        max_delay = MAX_DELAY if delays else 0.0
+        Metronome(edge=ProcessEdge(channel), random=os.urandom, max_delay=max_delay).run()
 
 
-def settle() -> None:
+def settle(*, realtime: bool = True) -> None:
     """Make this process undisturbed and unreadable: signals, memory dumps, timers, priority, garbage."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -48,8 +52,9 @@ def settle() -> None:
     for option, value in ((_PR_SET_DUMPABLE, 0), (_PR_SET_TIMERSLACK, _TIMER_SLACK_NS)):
         if libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), "prctl")
-    with contextlib.suppress(PermissionError):
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_PRIORITY))
+    if realtime:
+        with contextlib.suppress(PermissionError):
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_PRIORITY))
     gc.collect()
     gc.freeze()
     gc.disable()

@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
-from onionchat.engine.launcher import RESTART_LIMIT, RESTART_WINDOW_SECONDS, Restarts
+from onionchat.engine.launcher import RESTART_LIMIT, RESTART_WINDOW_SECONDS, TOR_PRIORITY, Restarts
+
+from .world import realtime_allowed
 
 PATIENCE = 60.0
 
@@ -57,7 +59,7 @@ class Launched:
     """A launcher whose engine is the script ``source``."""
 
     def __init__(
-        self, folder: Path, source: str, *, arguments: str = "", amnesic: bool = False, **popen: Any
+        self, folder: Path, source: str, *, arguments: str = "", plan: str = "", **popen: Any
     ) -> None:
         self.folder = folder
         stub = folder / "stub.py"
@@ -67,7 +69,7 @@ class Launched:
             from onionchat.engine import launch_child, launcher
             from onionchat.engine.plan import Plan
             launch_child.GRACE_SECONDS = launcher.GRACE_SECONDS = launcher.STOP_SECONDS = 1.0
-            plan = Plan(vault={str(folder)!r}, amnesic={amnesic})
+            plan = Plan(vault={str(folder)!r}, {plan})
             sys.exit(launcher.run(plan, engine_command=[sys.executable, {str(stub)!r}], {arguments}))
         """
         self.process = subprocess.Popen(
@@ -182,7 +184,7 @@ def test_crashes_that_lie_far_apart_are_always_mended() -> None:
 
 
 def test_an_amnesic_engine_is_not_started_again(launch: Launch) -> None:
-    launched = launch("os.kill(os.getpid(), signal.SIGKILL)", amnesic=True)
+    launched = launch("os.kill(os.getpid(), signal.SIGKILL)", plan="amnesic=True")
     assert launched.ended() == 1
     assert len(launched.notes("engine")) == 1
     assert "all of it is gone" in launched.said
@@ -312,7 +314,7 @@ def test_children_stay_out_of_the_idle_class_and_inherit_nothing(launch: Launch)
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
         start_tor('''if True:
             import os, sys
-            print(os.sched_getscheduler(0) == os.SCHED_OTHER, flush=True)
+            print(os.sched_getscheduler(0) != os.SCHED_IDLE, flush=True)
             names = [os.readlink(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd")
                      if os.path.exists(f"/proc/self/fd/{n}")]
             ours = [name for name in names if name.startswith(("socket", "pipe", "anon_inode"))]
@@ -332,6 +334,56 @@ def test_children_stay_out_of_the_idle_class_and_inherit_nothing(launch: Launch)
     assert launched.notes("ended") == [0]
     assert (launched.notes("metronome_idle"), launched.notes("idle")) == ([False], [True])
     assert (launched.folder / "tor-output").read_text().splitlines() == ["True", "0 3"]
+
+
+PRIORITIES = f"""
+    from onionchat import metronome
+    from onionchat.protocol.pace import Pace
+    tor = start_tor({SLEEP!r})
+    pid, rhythm = start_metronome()
+    near, far = socket.socketpair()
+    begin = metronome.Begin(link=1, key=bytes(32), pace=Pace(tick_ms=50))
+    socket.send_fds(rhythm, [metronome.encode(begin)], [near.fileno()])
+    rhythm.recv(4096)  # from here on it has settled
+    note(priorities=[os.sched_getparam(child).sched_priority for child in (os.getpid(), tor, pid)])
+    note(policies=[os.sched_getscheduler(child) for child in (os.getpid(), tor, pid)])
+    note(argv=Path(f"/proc/{{pid}}/cmdline").read_text().split(chr(0))[5:-1])
+"""
+
+
+def test_metronome_and_tor_have_realtime_priority_where_it_is_allowed(launch: Launch) -> None:
+    launched = launch(PRIORITIES)
+    assert launched.ended() == 0
+    if realtime_allowed():
+        assert launched.notes("priorities") == [[0, TOR_PRIORITY, 10]]
+        assert launched.notes("policies")[0][1:] == [os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.SCHED_FIFO]
+    else:
+        assert launched.notes("priorities") == [[0, 0, 0]]
+
+
+def test_what_tor_starts_has_no_realtime_priority(launch: Launch) -> None:
+    launched = launch(f"""
+        start_tor('''if True:
+            import os, time
+            while {realtime_allowed()} and os.sched_getscheduler(0) == os.SCHED_OTHER:
+                time.sleep(0.01)
+            if os.fork() == 0:
+                print(os.sched_getscheduler(0) == os.SCHED_OTHER, flush=True)
+            else:
+                os.wait()
+        ''')
+        note(ended=receive(channel)[0].status)
+    """)
+    assert launched.ended() == 0
+    assert (launched.folder / "tor-output").read_text() == "True\n"
+
+
+def test_a_measurement_may_do_without_what_hides_the_user(launch: Launch) -> None:
+    launched = launch(PRIORITIES, plan="realtime=False, delays=False")
+    assert launched.ended() == 0
+    assert launched.notes("priorities") == [[0, 0, 0]]
+    assert launched.notes("policies") == [[os.SCHED_OTHER] * 3]
+    assert launched.notes("argv")[-1] == ["no-delays", "no-realtime"]
 
 
 def test_tor_is_stopped_on_request_and_its_end_is_told(launch: Launch) -> None:
@@ -382,7 +434,7 @@ def test_the_metronome_serves_the_engine_that_asked_for_it(launch: Launch) -> No
 
 @pytest.mark.parametrize("wrong", ["channel.send(b'nonsense')", "send(channel, TorStarted(pid=1))"])
 def test_an_engine_that_talks_nonsense_is_ended(launch: Launch, wrong: str) -> None:
-    launched = launch(f"{wrong}; time.sleep(600)", amnesic=True)
+    launched = launch(f"{wrong}; time.sleep(600)", plan="amnesic=True")
     assert launched.ended() == 1
     assert not any(map(alive, launched.pids()))
     assert len(launched.said.splitlines()) == 2

@@ -10,7 +10,7 @@ import pytest
 
 from onionchat.control import replies, requests
 from onionchat.errors import ControlError
-from tests.engine.world import PASSPHRASE, Running, alive, eventually
+from tests.engine.world import PASSPHRASE, Running, alive, eventually, realtime_allowed
 
 pytestmark = pytest.mark.realtor
 
@@ -96,18 +96,20 @@ def test_engine_steps_back_and_tor_does_not_also_when_it_was_restarted(tmp_path:
     def policies(pids: dict[str, int]) -> dict[str, int]:
         return {name: os.sched_getscheduler(pid) for name, pid in pids.items()}
 
+    tor = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK if realtime_allowed() else os.SCHED_OTHER
     with Running(tmp_path, passphrase=None) as engine:
         engine.status()
         pids = eventually(engine.complete)
+        eventually(lambda: not realtime_allowed() or policies(pids)["metronome"] == os.SCHED_FIFO)
         seen = policies(pids)
         assert seen["engine"] == os.SCHED_IDLE
-        assert seen["metronome"] in (os.SCHED_FIFO, os.SCHED_OTHER)
-        assert seen["tor"] == os.SCHED_OTHER
+        assert seen["metronome"] == (os.SCHED_FIFO if realtime_allowed() else os.SCHED_OTHER)
+        assert seen["tor"] == tor
         assert os.sched_getscheduler(engine.process.pid) == os.SCHED_OTHER
         os.kill(pids["tor"], signal.SIGKILL)
         again = eventually(lambda: engine.successor_of("tor", pids))
         assert again["engine"] == pids["engine"]
-        assert policies(again)["tor"] == os.SCHED_OTHER
+        assert policies(again)["tor"] == tor
 
 
 def test_a_metronome_that_is_killed_is_replaced(tmp_path: Path) -> None:

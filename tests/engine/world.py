@@ -63,6 +63,18 @@ def _pipe(secret: str) -> int:
     return reader
 
 
+def realtime_allowed() -> bool:
+    """Whether processes that are started here may have real-time priority."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        try:
+            os.sched_setscheduler(child.pid, os.SCHED_FIFO, os.sched_param(1))
+        except PermissionError:
+            return False
+        finally:
+            child.kill()
+    return True
+
+
 class Running:
     """One engine, from `serve` to its end. The tor below it has no network."""
 
