@@ -40,6 +40,6 @@ def _seeds() -> Sequence[bytes]:
     return [b"\0" + packed[0], b"\0" + packed[-1], *(b"\1" + one for one in inner)]
 
 
-TARGET: Final = Target(
-    name="body", make=_make, seeds=_seeds, longest=ENVELOPE_BODY + 16, mutate=behind(1, bend_packed)
+TARGETS: Final = (
+    Target(name="body", make=_make, seeds=_seeds, longest=ENVELOPE_BODY + 16, mutate=behind(1, bend_packed)),
 )

@@ -54,4 +54,4 @@ def _seeds() -> Sequence[bytes]:
     return [*whole, *(b"\1" + one[:40] for one in plain), *(b"\2" + one for one in plain)]
 
 
-TARGET: Final = Target(name="cell", make=_make, seeds=_seeds, longest=CELL_SIZE + 16)
+TARGETS: Final = (Target(name="cell", make=_make, seeds=_seeds, longest=CELL_SIZE + 16),)

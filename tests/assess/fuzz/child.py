@@ -1,4 +1,4 @@
-"""``python -m tests.assess.fuzz.child TARGET ARGUMENT …``: the process that fuzzes one target.
+"""``python -m tests.assess.fuzz.child MODULE TARGET ARGUMENT …``: the process that fuzzes one target.
 
 Laws: the only place that needs atheris (in the extra ``fuzz``), which cannot be had everywhere and is
 therefore imported by name. What is to be measured is imported while atheris instruments it, so nothing of it
@@ -22,12 +22,12 @@ _INSTRUMENTED: Final = ["onionchat", "tests.assess.fuzz.planted"]
 
 
 def main(arguments: list[str]) -> None:
-    """Fuzz the target that is named first, with libFuzzer's arguments behind it; does not return."""
-    name, *rest = arguments
+    """Fuzz the target that is named, of the module that is named, with libFuzzer's arguments behind it; does not return."""
+    module, name, *rest = arguments
     atheris: Any = importlib.import_module("atheris")
     with atheris.instrument_imports(include=_INSTRUMENTED):
-        known = importlib.import_module("tests.assess.fuzz.targets")
-    target: Target = known.TARGETS.get(name) or known.PLANTED[name]
+        known = importlib.import_module(module)
+    target: Target = next(one for one in known.TARGETS if one.name == name)
     counters = [atheris._reserve_counter() for _ in range(_OUTCOMES)]
     run = target.make()
 

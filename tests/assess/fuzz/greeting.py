@@ -50,6 +50,12 @@ def _seeds() -> Sequence[bytes]:
     ]
 
 
-TARGET: Final = Target(
-    name="greeting", make=_make, seeds=_seeds, longest=PAYLOAD_SIZES[2] + 16, mutate=behind(1, bend_packed)
+TARGETS: Final = (
+    Target(
+        name="greeting",
+        make=_make,
+        seeds=_seeds,
+        longest=PAYLOAD_SIZES[2] + 16,
+        mutate=behind(1, bend_packed),
+    ),
 )

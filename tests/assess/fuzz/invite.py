@@ -46,4 +46,4 @@ def _seeds() -> Sequence[bytes]:
     return [b"\1" + _SAMPLE, b"\2" + _SAMPLE[:_BODY], later, *(b"\0" + text.encode() for text in texts)]
 
 
-TARGET: Final = Target(name="invite", make=_make, seeds=_seeds, longest=MAX_CODE + 16)
+TARGETS: Final = (Target(name="invite", make=_make, seeds=_seeds, longest=MAX_CODE + 16),)

@@ -65,10 +65,10 @@ def _planted(name: str, make: Callable[[], Run], like: Target) -> Target:
     return Target(name=name, make=make, seeds=like.seeds, longest=like.longest, mutate=like.mutate)
 
 
-PLANTED: Final = (
-    _planted("planted-trusted-length", _trusting_length, cell_target.TARGET),
-    _planted("planted-forgotten-padding", _forgetting_padding, cell_target.TARGET),
-    _planted("planted-narrow-epoch", _narrow_epoch, body_target.TARGET),
+TARGETS: Final = (
+    _planted("planted-trusted-length", _trusting_length, cell_target.TARGETS[0]),
+    _planted("planted-forgotten-padding", _forgetting_padding, cell_target.TARGETS[0]),
+    _planted("planted-narrow-epoch", _narrow_epoch, body_target.TARGETS[0]),
 )
 PLANTED_WITHIN: Final = 200_000
 """Executions within which each must be found."""

@@ -49,4 +49,6 @@ def _seeds() -> Sequence[bytes]:
     return [bytes((place,)) + record.pack(samples(one)[0]) for place, one in enumerate(_KINDS)]
 
 
-TARGET: Final = Target(name="record", make=_make, seeds=_seeds, longest=1024, mutate=behind(1, bend_packed))
+TARGETS: Final = (
+    Target(name="record", make=_make, seeds=_seeds, longest=1024, mutate=behind(1, bend_packed)),
+)

@@ -22,18 +22,18 @@ from . import (
 from .target import Target
 
 _ALL: Final = (
-    invite.TARGET,
+    *invite.TARGETS,
     *handshake.TARGETS,
-    greeting.TARGET,
-    cell.TARGET,
+    *greeting.TARGETS,
+    *cell.TARGETS,
     *ratchet.TARGETS,
-    body.TARGET,
+    *body.TARGETS,
     *control.TARGETS,
     *vault.TARGETS,
-    records.TARGET,
+    *records.TARGETS,
     *channels.TARGETS,
     *words.TARGETS,
 )
 
 TARGETS: Final[Mapping[str, Target]] = {target.name: target for target in _ALL}
-PLANTED: Final[Mapping[str, Target]] = {target.name: target for target in planted.PLANTED}
+PLANTED: Final[Mapping[str, Target]] = {target.name: target for target in planted.TARGETS}
