@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import functools
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 import msgspec
 
@@ -30,6 +31,8 @@ from .trace import Trace
 
 FIRST_SECONDS: Final = 2.0
 """The likeliest tests, of so many traced seconds together, come first and alone."""
+LONG_SECONDS: Final = 5.0
+"""Tests that take longer, traced, are left out."""
 DEAR_SECONDS: Final = 1.5
 CASES: Final = 3
 """Of a parametrised test whose cases take longer than `DEAR_SECONDS` together, so many are taken."""
@@ -87,11 +90,11 @@ class Bench:
 
 
 def _left_out(trace: Trace) -> set[int]:
-    """Of dear parametrised tests all cases but the first, the middle and the last."""
+    """Long tests, and of dear parametrised tests all cases but the first, the middle and the last."""
     cases: dict[str, list[int]] = defaultdict(list)
     for number, test in enumerate(trace.tests):
         cases[test.partition("[")[0]].append(number)
-    left: set[int] = set()
+    left = {number for number, seconds in enumerate(trace.seconds) if seconds > LONG_SECONDS}
     for numbers in cases.values():
         if len(numbers) > CASES and sum(trace.seconds[number] for number in numbers) > DEAR_SECONDS:
             left |= set(numbers) - {numbers[0], numbers[len(numbers) // 2], numbers[-1]}
@@ -126,18 +129,21 @@ def _jobs(module: Module, bench: Bench) -> list[Job]:
     return found
 
 
-def _try(job: Job, bench: Bench) -> Verdict:
+def _try(job: Job, bench: Bench, host: trial.Host | None) -> Verdict:
     """A mutant's verdict."""
     began = time.monotonic()
-    code = compile(job.mutant.apply(job.tree), str(ROOT / job.module.file), "exec")
+    file = job.module.file
+    code = compile(job.mutant.apply(job.tree), str(ROOT / file), "exec")
     result: Outcome = "uncovered" if job.before is None else job.before.outcome
     by = ""
     for stage in bench.stages(job):
         names = [bench.trace.tests[test] for test in stage]
         seconds = 8 + 2 * sum(bench.trace.seconds[test] for test in stage)
-        process, pipe = trial.begin({job.module.name: (job.module.file, code)}, names, seconds)
-        _, status = os.waitpid(process, 0)
-        result, by = trial.outcome(status, pipe)
+        if host is None:
+            begun = trial.begin({job.module.name: (file, code)}, names, seconds)
+        else:
+            begun = host.begin(code, job.mutant.lines, names, seconds)
+        result, by = trial.outcome(begun)
         if result != "survived":
             break
     return Verdict(
@@ -151,6 +157,20 @@ def _try(job: Job, bench: Bench) -> Verdict:
     )
 
 
+def _work(chosen: Sequence[Module], bench: Bench, progress: TextIO, host: trial.Host | None) -> None:
+    """Try what has to be tried: with a host what is inside of functions, without one the rest."""
+    for module in chosen:
+        jobs = [job for job in _jobs(module, bench) if job.mutant.deferred is (host is not None)]
+        for place, job in enumerate(jobs, 1):
+            verdict = _try(job, bench, host)
+            bench.ledger.add(verdict)
+            bench.kills[module.name][verdict.by] += verdict.noticed
+            line = (
+                f"{module.name} {place}/{len(jobs)} {verdict.outcome} {verdict.seconds:g}s {verdict.mutant}"
+            )
+            print(line, file=progress, flush=True)
+
+
 def _identity(package: str, bench: Bench) -> bool:
     """Whether the tests pass where all modules come by the hook, unchanged: the control of every verdict."""
     code: trial.Code = {}
@@ -159,9 +179,7 @@ def _identity(package: str, bench: Bench) -> bool:
         code[module.name] = (module.file, compile(tree, str(ROOT / module.file), "exec"))
     numbers = [number for number in range(len(bench.trace.tests)) if number not in bench.dear]
     seconds = 60 + 2 * sum(bench.trace.seconds)
-    process, pipe = trial.begin(code, [bench.trace.tests[number] for number in numbers], seconds)
-    _, status = os.waitpid(process, 0)
-    result, by = trial.outcome(status, pipe)
+    result, by = trial.outcome(trial.begin(code, [bench.trace.tests[one] for one in numbers], seconds))
     if result != "survived":
         print(f"{package}: without any mutant, {by} fails", file=sys.stderr)
     return result == "survived"
@@ -174,6 +192,7 @@ def main(arguments: Sequence[str]) -> int:
     wanted = parser.parse_args(arguments).module
     folder = state_folder("mutation")
     ledger = Ledger(folder)
+    progress = os.fdopen(os.dup(1), "w")
     trial.preload()
     controls = {}
     for package in PACKAGES:
@@ -184,12 +203,9 @@ def main(arguments: Sequence[str]) -> int:
         controls[package] = _identity(package, bench)
         if not controls[package]:
             return 1
-        for module in chosen:
-            jobs = _jobs(module, bench)
-            for place, job in enumerate(jobs, 1):
-                verdict = _try(job, bench)
-                ledger.add(verdict)
-                bench.kills[module.name][verdict.by] += verdict.noticed
-                done = f"{module.name} {place}/{len(jobs)}"
-                print(f"{done} {verdict.outcome} {verdict.seconds:g}s {verdict.mutant}", flush=True)
+        work = functools.partial(_work, chosen, bench, progress)
+        if trial.host([module.file for module in chosen], test_folders(package), work):
+            return 1
+        work(None)
+    ledger = Ledger(folder)  # with what the hosts wrote down
     return summarise(ledger, controls)

@@ -56,7 +56,7 @@ class _Watch:
         self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
 
 
-ARGUMENTS: Final = ("-p", "no:cacheprovider", "-p", "no:cov", "-p", "no:xdist", "-q")
+ARGUMENTS: Final = ("--tb=native", "-p", "no:cacheprovider", "-p", "no:cov", "-p", "no:xdist", "-q")
 
 
 def main(arguments: Sequence[str]) -> int:
