@@ -170,7 +170,7 @@ class Answers:
             secret=os.urandom(16),
         )
         book.persist(do.Persist(puts=((do.Key(kind="invite", key=record.id), pack(record)),)))
-        invitation = Invitation(record, engine.around)
+        invitation = Invitation(record, engine.around, pace=engine.pace)
         book.invitations[record.id] = invitation
         engine.serve_invite(record)
         made = report.invite(invitation, reachable=False)
@@ -196,7 +196,14 @@ class Answers:
                     f"you have used this invite already: it is your contact «{contact.record.name}»",
                     hint="an invite is for one person, once; ask for a new one to make another contact",
                 )
-        contact = join(invite, identity=identity, name=_name(request.name), now=now, around=engine.around)
+        contact = join(
+            invite,
+            identity=identity,
+            name=_name(request.name),
+            now=now,
+            around=engine.around,
+            pace=engine.pace,
+        )
         book.persist(
             do.Persist(puts=((do.Key(kind="contact", key=contact.record.id), pack(contact.record)),))
         )

@@ -17,6 +17,7 @@ from ..protocol.commands import Key, Persist
 from ..protocol.contact import Contact, Surroundings
 from ..protocol.delivery import Inbox, Outbox
 from ..protocol.invitation import Invitation
+from ..protocol.pace import Pace
 from ..protocol.record import (
     ContactRecord,
     IdentityRecord,
@@ -41,14 +42,17 @@ class Book:
     ``failed`` is told when the vault can store nothing more until it is opened again.
     """
 
-    def __init__(self, vault: Vault, around: Surroundings, failed: Callable[[StoreError], None]) -> None:
+    def __init__(
+        self, vault: Vault, around: Surroundings, pace: Pace, failed: Callable[[StoreError], None]
+    ) -> None:
         self._vault = vault
         self._around = around
+        self._pace = pace
         self._failed = failed
         self.identities = {r.id: r for r in self._all("identity", IdentityRecord)}
         self.contacts = {r.id: self._contact(r) for r in self._all("contact", ContactRecord)}
         records = self._all("invite", InviteRecord)
-        self.invitations = {r.id: Invitation(r, around) for r in records if not r.contact}
+        self.invitations = {r.id: Invitation(r, around, pace=pace) for r in records if not r.contact}
         self.used_invites = {r.id: r for r in records if r.contact}
         """Invites of contacts that do not have our pair address yet."""
 
@@ -128,7 +132,7 @@ class Book:
                 record.id, {key: seen.until for key, seen in self._scan("seen", record.id, SeenRecord)}
             ),
         )
-        return Contact(record, talk, self._around)
+        return Contact(record, talk, self._around, pace=self._pace)
 
     def _all(self, kind: str, record: type[R]) -> list[R]:
         found = [value for _, value in self._scan(kind, b"", record)]

@@ -14,6 +14,7 @@ import trio
 from ..errors import TransportError
 from ..protocol import events
 from ..protocol.constants import CELL_SIZE, DIALS_UNDER_WAY
+from ..protocol.pace import Pace
 from .sender import Sender
 
 Deliver = Callable[[events.Event], None]
@@ -29,10 +30,9 @@ DIAL_SECONDS = 120.0
 class Connections:
     """All open connections, by link number."""
 
-    def __init__(self, nursery: trio.Nursery, sender: Sender, tick: float) -> None:
+    def __init__(self, nursery: trio.Nursery, sender: Sender) -> None:
         self._nursery = nursery
         self._sender = sender
-        self._tick = tick
         self._sockets: dict[int, socket.socket] = {}
         self._scopes: dict[int, trio.CancelScope] = {}
         self._dials = trio.CapacityLimiter(DIALS_UNDER_WAY)
@@ -64,11 +64,11 @@ class Connections:
         if sent != len(cell):
             self._scopes[link].cancel()
 
-    def begin(self, link: int, key: bytes) -> None:
+    def begin(self, link: int, key: bytes, pace: Pace) -> None:
         """Hand the sending side to the metronome."""
         connection = self._sockets.get(link)
         if connection is not None:
-            self._sender.begin(link, connection, key, self._tick)
+            self._sender.begin(link, connection, key, pace)
 
     def close(self, link: int) -> None:
         """End a connection at once, also one that is being dialled."""

@@ -27,6 +27,7 @@ from ..protocol import events
 from ..protocol.constants import VIRTUAL_PORT
 from ..protocol.contact import Contact, Surroundings
 from ..protocol.invitation import Invitation
+from ..protocol.pace import Pace
 from ..protocol.record import InviteRecord
 from ..store import Vault
 from ..tor import dial
@@ -66,17 +67,17 @@ class Engine:
     ) -> None:
         self.plan = plan
         self.clock = Clock()
-        self.around = Surroundings(
-            random=os.urandom, numbers=itertools.count(1), tick_ms=round(plan.tick * 1000)
-        )
+        self.around = Surroundings(random=os.urandom, numbers=itertools.count(1))
+        self.pace = Pace(tick_ms=round(plan.tick * 1000))
+        """Of every contact."""
         self.tell = tell
         self.stop = stop
         self.failure: StoreError | None = None
         """Why the vault is of no more use; the engine then ends."""
         self.vault: Vault | None = None
         self.book: Book | None = None
-        self.sender = Sender(launch, self._slot_freed, self._sending_ended)
-        self.connections = Connections(nursery, self.sender, plan.tick)
+        self.sender = Sender(launch, self._slot_freed, self._sending_ended, self._window_over)
+        self.connections = Connections(nursery, self.sender)
         self.services = Services(nursery, self.clock.now, self._services_changed)
         self.tor = TorKeeper(
             nursery=nursery,
@@ -101,7 +102,7 @@ class Engine:
             StoreError: it cannot be read; it is closed again.
         """
         try:
-            book = Book(vault, self.around, self._vault_failed)
+            book = Book(vault, self.around, self.pace, self._vault_failed)
         except StoreError:
             vault.close()
             raise
@@ -201,8 +202,8 @@ class Engine:
                     self.connections.dial(link, self._connector(machine, onion), self._to(link))
                 case do.SendCell(link=link, cell=cell):
                     self.connections.send(link, cell)
-                case do.BeginSending(link=link, key=key):
-                    self.connections.begin(link, key)
+                case do.BeginSending(link=link, key=key, pace=pace):
+                    self.connections.begin(link, key, pace)
                 case do.Lay(link=link, cell_type=cell_type, body=body):
                     self.sender.lay(link, cell_type, body)
                 case do.CloseLink(link=link):
@@ -234,7 +235,7 @@ class Engine:
         self._end_links(machine)
         self.time.expect(machine, None)
         if isinstance(machine, Invitation):
-            fresh = Invitation(machine.record, self.around)
+            fresh = Invitation(machine.record, self.around, pace=machine.pace, visible=machine.visible)
             fresh.record.contact = b""
             self.opened().invitations[machine.record.id] = fresh
             return
@@ -323,10 +324,13 @@ class Engine:
         return partial(self._deliver, link)
 
     def _slot_freed(self, link: int) -> None:
-        self._deliver(link, events.SlotFreed(link=link))
+        self._deliver(link, events.SlotFreed(link=link, waiting=self.sender.waiting(link)))
 
     def _sending_ended(self, link: int) -> None:
         self.connections.close(link)
+
+    def _window_over(self, link: int) -> None:
+        self._deliver(link, events.WindowEnded(link=link))
 
     # --- time ------------------------------------------------------------------------------------
 

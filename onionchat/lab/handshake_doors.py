@@ -17,6 +17,7 @@ from ..crypto.ratchet import Ratchet
 from ..errors import RemoteProtocolError
 from ..protocol import greeting
 from ..protocol.keyring import MAX_PSKS
+from ..protocol.pace import Pace
 from .door import Door, flipped, refusing
 from .stopwatch import Contestant, Work
 
@@ -46,11 +47,11 @@ class _Meeting:
 
 
 _LARGEST_2: Final = greeting.ResponderGreeting(
-    ratchet=bytes(KEY_SIZE), tick_ms=2_000, versions=(1,) * 16, suites=(1,) * 16, capabilities=(255,) * 16
+    ratchet=bytes(KEY_SIZE), pace=Pace(), versions=(1,) * 16, suites=(1,) * 16, capabilities=(255,) * 16
 )
 _LARGEST_3: Final = greeting.InitiatorGreeting(
     intent=greeting.Intent.RESUME,
-    tick_ms=2_000,
+    pace=Pace(),
     versions=(1,) * 16,
     suites=(1,) * 16,
     capabilities=(255,) * 16,

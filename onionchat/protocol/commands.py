@@ -9,9 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .pace import Pace
 from .record import ContactRecord, MessageRecord
 
 Why = Literal["expired", "deleted", "deleted-by-peer"]
+WindowState = Literal["proposed", "open", "declined", "withdrawn", "over"]
+"""`proposed`: nobody has answered yet; `withdrawn`: nobody will; `over`: it was open and is no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,23 @@ class BeginSending:
 
     link: int
     key: bytes = field(repr=False)
+    pace: Pace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePace:
+    """Have the metronome send at another pace from the next slot on: the peer knows of it."""
+
+    link: int
+    pace: Pace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeginWindow:
+    """Have the metronome send at a window's rate for so long; answer with `WindowEnded`."""
+
+    link: int
+    seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +124,17 @@ class TellDeletionConfirmed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TellWindow:
+    """A bulk window was proposed, answered or ended."""
+
+    window: bytes
+    mine: bool
+    """For what we send; the peer's otherwise."""
+    seconds: int
+    state: WindowState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TellContact:
     """Presence, name, lifetime or unread count changed."""
 
@@ -115,11 +146,14 @@ Command = (
     | Dial
     | SendCell
     | BeginSending
+    | ChangePace
+    | BeginWindow
     | Lay
     | CloseLink
     | RetireInvite
     | TellMessage
     | TellGone
     | TellDeletionConfirmed
+    | TellWindow
     | TellContact
 )

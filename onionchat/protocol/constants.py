@@ -56,6 +56,8 @@ WINDOW_TICK_MS: Final = 50
 """The rate of a bulk window: 20 cells a second, about 36 kB of text."""
 WINDOW_SECONDS: Final = (16, 32, 64, 128, 256, 512, 1024)
 """How long a bulk window may be."""
+LEAST_CELL_MS: Final = 10
+"""The quickest mean time between two cells that a peer may announce: what a receiver can always take."""
 
 MESSAGE_1_SECONDS: Final = 10.0
 HANDSHAKE_SECONDS: Final = 30.0
@@ -80,9 +82,13 @@ HALF_OPEN_INVITE: Final = 8
 DIALS_UNDER_WAY: Final = 8
 """tor allows 32 circuits under construction; a quarter leaves room for publishing."""
 
-SILENCE_TICKS: Final = 5
 SILENCE_SECONDS: Final = 20.0
-"""A link on which nothing came for so long (added up) is dead, even if its circuit has not noticed."""
+SILENCE_TICKS: Final = 5
+"""A link on which nothing came for so long (added up) is dead, even if its circuit has not noticed.
+
+The first of the ticks is the longest gap that the peer's own pace has: where gaps are random that is
+`MAX_GAP_TICKS` means, or else a peer that was merely silent would be taken for dead once in 150 gaps.
+"""
 
 DIAL_FIRST_SECONDS: Final = 2.0
 DIAL_MAX_SECONDS: Final = 300.0
@@ -98,8 +104,15 @@ MAX_HELD: Final = 16 * 1024 * 1024
 """Characters of one contact's texts that are alive: more wait at their sender, unacknowledged."""
 
 RATE_MARGIN: Final = 1.5
-BURST_SECONDS: Final = 60.0
-"""A peer's cells come at its own tick, give or take clocks that differ; so much of them may come at once."""
+AHEAD_SECONDS: Final = 60.0
+"""A peer's cells come at its own pace, give or take clocks that differ; so much of them may come at once."""
+RANDOM_AHEAD_TICKS: Final = 40
+"""With random gaps chance alone runs ahead, by k means in less than one of e^(0.76 k) links' lives."""
+
+WINDOW_ANSWER_SECONDS: Final = 600.0
+"""A proposed window that nobody answered in this time is withdrawn."""
+WINDOW_AHEAD: Final = 8
+"""Cells laid ahead in a window, 0.4 s of it, so that no slot stays empty while something is queued."""
 
 MAX_PARTIALS: Final = 4
 """Texts of one contact that are under reassembly at once; a sender finishes one before the next."""

@@ -25,6 +25,7 @@ from .constants import HALF_OPEN_INVITE, HALF_OPEN_PAIR
 from .dialling import Dialling
 from .greeting import Agreed, Intent
 from .link import Answer, Arrived, Established, Link, LinkState, first_to_go, wins
+from .pace import Pace
 from .record import ContactRecord, Psk
 from .talk import Talk
 
@@ -38,15 +39,26 @@ class Surroundings:
     random: RandomSource
     numbers: Iterator[int]
     """Link numbers, each given once."""
-    tick_ms: int
 
 
 class Contact:
-    """The machine of one contact."""
+    """The machine of one contact.
 
-    def __init__(self, record: ContactRecord, talk: Talk, around: Surroundings) -> None:
+    Args:
+        record: what is kept of it.
+        talk: what is said.
+        around: what all contacts share.
+        pace: at which we send to it, whoever's setting that follows from.
+        visible: whether it may reach us and see us on line, likewise.
+    """
+
+    def __init__(
+        self, record: ContactRecord, talk: Talk, around: Surroundings, *, pace: Pace, visible: bool = True
+    ) -> None:
         self.record = record
         self.talk = talk
+        self.pace = pace
+        self.visible = visible
         self.online_since: float | None = None
         self._around = around
         self._links: dict[int, Link] = {}
@@ -134,9 +146,9 @@ class Contact:
         match event:
             case events.CellReceived(link=number, cell=cell):
                 self._cell(number, cell, now, batch)
-            case events.SlotFreed(link=number):
+            case events.SlotFreed(link=number, waiting=waiting):
                 if number in self._links:
-                    self.talk.left(self._links[number], batch)
+                    self.talk.left(self._links[number], waiting, batch)
             case events.DialSucceeded(link=number):
                 self._greet(number, now, batch)
             case events.ConnectionAccepted(link=number, at_invite=at_invite):
@@ -163,7 +175,7 @@ class Contact:
             self._dialling.pause()
             if self._active is None and not any(link.dialled for link in self._links.values()):
                 number = next(self._around.numbers)
-                self._links[number] = Link.dial(number, tick_ms=self._around.tick_ms, now=now)
+                self._links[number] = Link.dial(number, pace=self.pace, now=now)
                 batch.do(do.Dial(link=number, onion=self.record.peer_onion))
 
     @property
@@ -216,7 +228,7 @@ class Contact:
             session=b"" if self.talk.lost else record.session,
             ratchet_key=KeyPair.generate(self._around.random),
             random=self._around.random,
-            tick_ms=self._around.tick_ms,
+            pace=self.pace,
             now=now,
         )
         link.at_invite = at_invite
@@ -259,7 +271,7 @@ class Contact:
         self.talk.keep(batch)
         if answer is not None:
             batch.do(do.SendCell(link=link.number, cell=answer))
-        batch.do(do.BeginSending(link=link.number, key=link.take_sending_key()))
+        batch.do(do.BeginSending(link=link.number, key=link.take_sending_key(), pace=link.pace))
 
     def _accepted(self, link: Link, now: float, batch: Batch) -> None:
         """The peer has dialled ``link`` and is there: what that says about everything else."""

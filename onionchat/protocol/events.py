@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .pace import Pace
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DialSucceeded:
@@ -38,9 +40,11 @@ class LinkEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotFreed:
-    """A cell left this link, and the metronome took what was laid for it; the next may be laid."""
+    """A batch left this link, and at most another one that was laid waits; the next may be laid."""
 
     link: int
+    waiting: int
+    """Cells that were laid and have not left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +81,55 @@ class LifetimeChosen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaceChosen:
+    """Our cells to this contact go at another pace from now on, whoever's setting that follows from.
+
+    The record's own `pace` is set by who asks, and stored with this.
+    """
+
+    pace: Pace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresenceChosen:
+    """The contact may reach us and see us on line, or neither, whoever's setting that follows from.
+
+    The record's own `hidden` is set by who asks, and stored with this.
+    """
+
+    visible: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowAsked:
+    """The user proposes a bulk window for what we send."""
+
+    id: bytes
+    """16 random bytes."""
+    seconds: int
+    """One of `constants.WINDOW_SECONDS`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowWithdrawn:
+    """The user takes a proposal back that was not answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowAnswered:
+    """The user answers the window that the peer proposes for what it sends."""
+
+    agree: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowEnded:
+    """A window of ours has run to its end."""
+
+    link: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Renamed:
     """The user gave the contact another local name."""
 
@@ -98,6 +151,12 @@ Event = (
     | DeletionAsked
     | MessagesShown
     | LifetimeChosen
+    | PaceChosen
+    | PresenceChosen
+    | WindowAsked
+    | WindowWithdrawn
+    | WindowAnswered
+    | WindowEnded
     | Renamed
     | DeadlinePassed
 )

@@ -13,11 +13,11 @@ import msgspec
 
 from ..crypto.handshake import PAYLOAD_SIZES
 from ..errors import LocalProtocolError, RemoteProtocolError
-from .constants import MAX_TICK_MS, MIN_TICK_MS, SUITE, VERSION
+from .constants import SUITE, VERSION
+from .pace import Pace
 
 Key = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 Numbers = Annotated[tuple[Annotated[int, msgspec.Meta(ge=0, le=255)], ...], msgspec.Meta(max_length=16)]
-TickMs = Annotated[int, msgspec.Meta(ge=MIN_TICK_MS, le=MAX_TICK_MS)]
 
 VERSIONS: Final = (VERSION,)
 """What this program speaks, and says so in every greeting."""
@@ -39,7 +39,8 @@ class ResponderGreeting(
     """Payload of message 2. ``ratchet`` is used where message 3 begins a session."""
 
     ratchet: Key
-    tick_ms: TickMs
+    pace: Pace
+    """At which the cells of who says it will come."""
     reset: bool = False
     """The responder has lost the session and asks for a new one."""
     versions: Numbers = (VERSION,)
@@ -53,7 +54,8 @@ class InitiatorGreeting(
     """Payload of message 3. ``onion`` is the initiator's pair address, 32 zero bytes where it is known."""
 
     intent: Intent
-    tick_ms: TickMs
+    pace: Pace
+    """At which the cells of who says it will come."""
     onion: Key = bytes(32)
     versions: Numbers = (VERSION,)
     suites: Numbers = (SUITE,)

@@ -19,6 +19,7 @@ from .contact import Contact, Surroundings
 from .greeting import Intent
 from .invite import Invite
 from .link import Answer, Established, Link, first_to_go
+from .pace import Pace
 from .record import ContactRecord, InviteRecord, Psk, pack
 from .talk import Talk
 
@@ -26,10 +27,21 @@ CONTACT_ID = 8
 
 
 class Invitation:
-    """The machine of one invite that nobody has used yet."""
+    """The machine of one invite that nobody has used yet.
 
-    def __init__(self, record: InviteRecord, around: Surroundings) -> None:
+    Args:
+        record: what is kept of it.
+        around: what all machines share.
+        pace: at which we send to who uses it, until the contact has a pace of its own.
+        visible: whether anybody may reach it.
+    """
+
+    def __init__(
+        self, record: InviteRecord, around: Surroundings, *, pace: Pace, visible: bool = True
+    ) -> None:
         self.record = record
+        self.pace = pace
+        self.visible = visible
         self.onion = OnionKey.from_seed(record.onion_seed)
         self.contact: Contact | None = None
         """Who used it; from then on the contact's machine takes the events of this service."""
@@ -76,6 +88,12 @@ class Invitation:
                     self._close(number, batch)
             case events.LinkEnded(link=number):
                 self._links.pop(number, None)
+            case events.PaceChosen(pace=pace):
+                self.pace = pace
+            case events.PresenceChosen(visible=visible):
+                self.visible = visible
+                for number in [] if visible else list(self._links):
+                    self._close(number, batch)
             case events.DeadlinePassed():
                 for number, link in list(self._links.items()):
                     if link.deadline is not None and link.deadline <= now:
@@ -85,7 +103,7 @@ class Invitation:
         return batch.commands()
 
     def _accept(self, number: int, now: float, batch: Batch) -> None:
-        if self.expires is not None and self.expires <= now:
+        if not self.visible or (self.expires is not None and self.expires <= now):
             batch.do(do.CloseLink(link=number))
             return
         if self.contact is not None:
@@ -102,7 +120,7 @@ class Invitation:
             session=b"",
             ratchet_key=KeyPair.generate(self._around.random),
             random=self._around.random,
-            tick_ms=self._around.tick_ms,
+            pace=self.pace,
             now=now,
         )
 
@@ -138,7 +156,7 @@ class Invitation:
         )
         self.record.contact = identifier
         batch.put(Key(kind="invite", key=self.record.id), pack(self.record))
-        self.contact = Contact(record, Talk(record, random=random), self._around)
+        self.contact = Contact(record, Talk(record, random=random), self._around, pace=self.pace)
         self.contact.adopt(link, now, batch)
 
     def _close(self, number: int, batch: Batch) -> None:
@@ -146,7 +164,16 @@ class Invitation:
         batch.do(do.CloseLink(link=number))
 
 
-def join(invite: Invite, *, identity: bytes, name: str, now: float, around: Surroundings) -> Contact:
+def join(
+    invite: Invite,
+    *,
+    identity: bytes,
+    name: str,
+    now: float,
+    around: Surroundings,
+    pace: Pace,
+    visible: bool = True,
+) -> Contact:
     """The contact behind an invite that somebody gave us; store its record, then `Contact.start` it."""
     random = around.random
     record = ContactRecord(
@@ -162,4 +189,4 @@ def join(invite: Invite, *, identity: bytes, name: str, now: float, around: Surr
         peer_statics=[invite.static],
         invite_psk=invite_psk(invite.secret, invite.onion),
     )
-    return Contact(record, Talk(record, random=random), around)
+    return Contact(record, Talk(record, random=random), around, pace=pace, visible=visible)

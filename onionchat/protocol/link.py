@@ -7,6 +7,7 @@ follow the handshake (the metronome does).
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -21,19 +22,17 @@ from ..errors import LocalProtocolError, RemoteProtocolError
 from . import greeting
 from .cell import CellType, take_apart
 from .constants import (
-    BURST_SECONDS,
     CELL_SIZE,
     HANDSHAKE_SECONDS,
     MESSAGE_1_SECONDS,
-    RATE_MARGIN,
     SETTLE_SECONDS,
-    SILENCE_SECONDS,
-    SILENCE_TICKS,
     SUITE,
     VERSION,
 )
 from .greeting import Agreed, InitiatorGreeting, Intent, ResponderGreeting
+from .pace import Pace
 from .record import Psk
+from .tolerance import Tolerance
 
 T = TypeVar("T")
 
@@ -95,7 +94,7 @@ Outcome = Answer | Established | Arrived
 class Link:
     """The machine of one connection; made by `dial` or `accept`."""
 
-    def __init__(self, number: int, state: LinkState, tick_ms: int, now: float) -> None:
+    def __init__(self, number: int, state: LinkState, pace: Pace, now: float) -> None:
         self.number = number
         self.at_invite = False
         """Accepted at an invite's service instead of the pair address."""
@@ -119,17 +118,12 @@ class Link:
         self.remote_static = b""
         self.initiator_static = b""
         self.peer_onion = b""
-        self.laid = 0
-        """Cells that were laid for the metronome and not taken yet."""
-        self.finishing: list[bytes] = []
-        """Texts whose last part is in what was laid."""
-        self.taken: list[bytes] = []
-        """The same of what lies ready at the metronome and leaves at the next deadline."""
-        self._tick_ms = tick_ms
-        self._peer_tick_ms = tick_ms
+        self.pace = pace
+        """At which we send: what our greeting says, and later what the peer has acknowledged."""
+        self.tolerance = Tolerance(pace)
+        self.laid: deque[list[bytes]] = deque()
+        """For each cell that was laid for the metronome and has not left: texts whose last part is in it."""
         self._heard = now
-        self._allowance = BURST_SECONDS
-        """Seconds of the peer's schedule that may still come at once."""
         self._onion = bytes(32)
         self._session = b""
         self._psks: tuple[Psk, ...] = ()
@@ -138,9 +132,9 @@ class Link:
         self._receiving: ReceivingCipher | None = None
 
     @classmethod
-    def dial(cls, number: int, *, tick_ms: int, now: float) -> Link:
+    def dial(cls, number: int, *, pace: Pace, now: float) -> Link:
         """A link that is being dialled; `greet` it once the connection stands."""
-        return cls(number, LinkState.DIALLING, tick_ms, now)
+        return cls(number, LinkState.DIALLING, pace, now)
 
     @classmethod
     def accept(
@@ -153,7 +147,7 @@ class Link:
         session: bytes,
         ratchet_key: KeyPair,
         random: RandomSource,
-        tick_ms: int,
+        pace: Pace,
         now: float,
     ) -> Link:
         """A link that somebody opened to one of our services.
@@ -166,10 +160,10 @@ class Link:
             session: the handle of the one that we hold; we ask for a new one where another goes with the psk.
             ratchet_key: ours, should a session begin.
             random: source of the ephemeral key.
-            tick_ms: our schedule, told to the peer.
+            pace: ours, told to the peer.
             now: in seconds.
         """
-        link = cls(number, LinkState.AWAIT_MESSAGE_1, tick_ms, now)
+        link = cls(number, LinkState.AWAIT_MESSAGE_1, pace, now)
         link._handshake = Handshake.responder(
             prologue=prologue, static=static, psks=[psk.key for psk in psks], random=random
         )
@@ -222,12 +216,8 @@ class Link:
             case LinkState.AWAIT_MESSAGE_2 | LinkState.AWAIT_MESSAGE_3:
                 return self.began + HANDSHAKE_SECONDS
             case LinkState.OPEN | LinkState.COMPLETE:
-                return self._heard + self._longest_silence
+                return self._heard + self.tolerance.silence
         return None
-
-    @property
-    def _longest_silence(self) -> float:
-        return SILENCE_SECONDS + SILENCE_TICKS * self._peer_tick_ms / 1000
 
     def receive(self, cell: bytes, *, random: RandomSource, now: float) -> Outcome:
         """What a cell from the peer leads to.
@@ -271,7 +261,7 @@ class Link:
         reset = self.used.session not in (b"", self._session)
         ours = ResponderGreeting(
             ratchet=_given(key).public,
-            tick_ms=self._tick_ms,
+            pace=self.pace,
             reset=reset,
             versions=greeting.VERSIONS,
             suites=greeting.SUITES,
@@ -285,7 +275,7 @@ class Link:
             self.intent = Intent.RESET
         ours = InitiatorGreeting(
             intent=self.intent,
-            tick_ms=self._tick_ms,
+            pace=self.pace,
             onion=self._onion,
             versions=greeting.VERSIONS,
             suites=greeting.SUITES,
@@ -318,17 +308,12 @@ class Link:
         if self.intent is not Intent.RESUME:
             self.session_handle = self.secrets.session.session_id[:SESSION_HANDLE]
         self._receiving = ReceivingCipher(self.secrets.receiving)
-        self._peer_tick_ms = theirs.tick_ms
+        self.tolerance.greeted(theirs.pace)
         self._handshake, self._ratchet_key, self._psks = None, None, ()
 
     def _open(self, cell: bytes, now: float) -> Arrived:
         cell_type, body = take_apart(_given(self._receiving).open(cell))
-        tick = self._peer_tick_ms / 1000
-        burst = max(BURST_SECONDS, self._longest_silence + tick)  # what a circuit that stalls holds back
-        earned = self._allowance + (now - self._heard) * RATE_MARGIN
-        self._allowance = min(earned, burst) - tick
-        if self._allowance < 0:
-            raise RemoteProtocolError("cells faster than the peer's own schedule")
+        self.tolerance.came(now - self._heard)
         first = self.completed is None
         if first:
             self.completed = now

@@ -11,6 +11,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from .constants import SUITE, VERSION
+from .pace import Pace
 
 OutgoingKind = Literal["text", "delete", "hello", "address"]
 
@@ -26,6 +27,20 @@ class IdentityRecord(_Record, kw_only=True):
     id: bytes
     name: str
     created: float
+    pace: Pace | None = None
+    """For its contacts that have none of their own; None leaves it to the vault's settings."""
+    hidden: bool = False
+    """Off line for all of its contacts, and for its invites."""
+
+
+class SettingsRecord(_Record, kw_only=True):
+    """What holds for the whole vault; there is one, under the kind «settings» alone."""
+
+    pace: Pace | None = None
+    budget: float | None = None
+    """Bytes of cells per second for all links together, instead of a tick for each."""
+    hidden: bool = False
+    """Off line for everybody."""
 
 
 class InviteRecord(_Record, kw_only=True):
@@ -93,6 +108,10 @@ class ContactRecord(_Record, kw_only=True):
     last_seen: float = 0.0
     sequence: int = 0
     """Of the next outgoing message."""
+    pace: Pace | None = None
+    """The user's for this contact; None leaves it to the identity's."""
+    hidden: bool = False
+    """Off line for this contact."""
 
 
 class OutgoingRecord(_Record, kw_only=True):

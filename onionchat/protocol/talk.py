@@ -7,6 +7,7 @@ any of it acts; whatever the user asks goes through the outbox or the timeline, 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from ..crypto import RandomSource
 from ..crypto.epoch import KemCiphertext, KemKey
@@ -33,6 +34,9 @@ from .greeting import Intent
 from .link import Link
 from .record import ContactRecord, MessageRecord, OutgoingKind, OutgoingRecord, SessionRecord, pack
 from .timeline import Timeline, upper_bound
+
+BATCHES_LAID = 2
+"""With one batch ready and one behind it no slot stays empty, and nothing piles up."""
 
 SESSION_RENEWED = (
     "The keys of this conversation were made anew, because one side had lost them. "
@@ -278,26 +282,25 @@ class Talk:
     # --- what goes out -----------------------------------------------------------------------------
 
     def lay(self, link: Link | None, now: float, batch: Batch) -> None:
-        """Lay the next envelope on ``link``, if its slot is free and there is anything to say."""
+        """Lay the next envelopes on ``link``, as far as slots are free and there is anything to say."""
         session = self._session
-        if link is None or link.laid or session is None or self.lost or not session.can_send:
+        if link is None or session is None or self.lost or not session.can_send:
             return
-        if link.session_handle != self.record.session or session.sent_in_chain >= MAX_UNANSWERED:
+        if link.session_handle != self.record.session:
             return
-        parts, finished = self._parts(session, now)
-        if not parts:
-            return
-        envelope = session.encrypt(body.pack(parts), random=self._random, now=int(now))
-        self._stepped = True
-        link.finishing = finished
-        self._lay(link, CellType.ENVELOPE, envelope, batch)
+        while len(link.laid) < BATCHES_LAID * link.pace.batch and session.sent_in_chain < MAX_UNANSWERED:
+            parts, finished = self._parts(session, now)
+            if not parts:
+                return
+            envelope = session.encrypt(body.pack(parts), random=self._random, now=int(now))
+            self._stepped = True
+            self._lay(link, CellType.ENVELOPE, envelope, batch, finished)
 
-    def left(self, link: Link, batch: Batch) -> None:
-        """A cell left ``link``: what was taken before has left, what was laid is taken."""
-        for item in link.taken:
-            self.timeline.left(item, batch)
-        link.taken, link.finishing = link.finishing, []
-        link.laid = 0
+    def left(self, link: Link, waiting: int, batch: Batch) -> None:
+        """All but ``waiting`` of the cells that were laid have left ``link``."""
+        while len(link.laid) > waiting:
+            for item in link.laid.popleft():
+                self.timeline.left(item, batch)
 
     def _parts(self, session: Ratchet, now: float) -> tuple[list[body.Part], list[bytes]]:
         parts: list[body.Part] = []
@@ -320,8 +323,15 @@ class Talk:
         items, finished = self.outbox.take(room, body.MAX_PARTS - len(parts))
         return parts + items, finished
 
-    def _lay(self, link: Link, cell_type: CellType, content: bytes, batch: Batch) -> None:
-        link.laid += 1
+    def _lay(
+        self,
+        link: Link,
+        cell_type: CellType,
+        content: bytes,
+        batch: Batch,
+        finished: Sequence[bytes] = (),
+    ) -> None:
+        link.laid.append(list(finished))
         batch.do(do.Lay(link=link.number, cell_type=cell_type, body=content))
 
     def _queue(

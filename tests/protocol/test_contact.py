@@ -280,7 +280,7 @@ def test_cells_on_links_that_are_gone_do_nothing() -> None:
     world, ada, _ = friends()
     for event in (
         events.CellReceived(link=99, cell=b""),
-        events.SlotFreed(link=99),
+        events.SlotFreed(link=99, waiting=0),
         events.LinkEnded(link=99),
     ):
         assert ada.known.handle(event, world.now) == ()
@@ -329,7 +329,7 @@ def test_one_persist_stands_before_everything_else_that_an_event_does() -> None:
     world.until(lambda: ben.texts() != [])
     for first, second in itertools.pairwise(ada.log):
         if isinstance(second, do.Lay) and second.cell_type == CellType.ENVELOPE:
-            assert isinstance(first, do.Persist | do.TellMessage | do.TellContact)
+            assert isinstance(first, do.Persist | do.Lay | do.TellMessage | do.TellContact)
 
 
 def both_ways(world: World, ada: Person, ben: Person, turns: int) -> None:

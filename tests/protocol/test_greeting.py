@@ -12,17 +12,24 @@ from hypothesis import strategies as st
 from onionchat.crypto.handshake import PAYLOAD_SIZES
 from onionchat.errors import LocalProtocolError, RemoteProtocolError
 from onionchat.protocol import greeting
-from onionchat.protocol.constants import MAX_TICK_MS, MIN_TICK_MS
+from onionchat.protocol.constants import LEAST_TICK_MS, MAX_TICK_MS
 from onionchat.protocol.greeting import Agreed, InitiatorGreeting, Intent, ResponderGreeting
+from onionchat.protocol.pace import BATCHES, Level, Pace
 
 KEYS = st.binary(min_size=32, max_size=32)
-TICKS = st.integers(MIN_TICK_MS, MAX_TICK_MS)
+PACES = st.builds(
+    Pace,
+    level=st.sampled_from(Level),
+    tick_ms=st.integers(LEAST_TICK_MS, MAX_TICK_MS),
+    batch=st.sampled_from(BATCHES),
+)
+USUAL = [0, 2000, 1]
 OTHERS = st.lists(st.integers(0, 255), max_size=15).map(lambda more: (1, *more))
 RESPONDERS = st.builds(
-    ResponderGreeting, ratchet=KEYS, tick_ms=TICKS, reset=st.booleans(), versions=OTHERS, suites=OTHERS
+    ResponderGreeting, ratchet=KEYS, pace=PACES, reset=st.booleans(), versions=OTHERS, suites=OTHERS
 )
 INITIATORS = st.builds(
-    InitiatorGreeting, intent=st.sampled_from(Intent), tick_ms=TICKS, onion=KEYS, capabilities=OTHERS
+    InitiatorGreeting, intent=st.sampled_from(Intent), pace=PACES, onion=KEYS, capabilities=OTHERS
 )
 
 
@@ -58,7 +65,7 @@ def test_message_1_carries_nothing() -> None:
 
 
 def test_what_does_not_fit_is_our_bug() -> None:
-    huge = ResponderGreeting(ratchet=bytes(32), tick_ms=2000, versions=(1,) * 900)
+    huge = ResponderGreeting(ratchet=bytes(32), pace=Pace(), versions=(1,) * 900)
     with pytest.raises(LocalProtocolError):
         greeting.fill(huge, 2)
 
@@ -66,16 +73,23 @@ def test_what_does_not_fit_is_our_bug() -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        [b"r" * 32, 2000, False, [2], [1], []],
-        [b"r" * 32, 2000, False, [1], [2], []],
-        [b"r" * 32, 2000, False, [], [1], []],
-        [b"r" * 32, 2000, False, [1] * 17, [1], []],
-        [b"r" * 32, 2000, False, [1, 256], [1], []],
-        [b"r" * 31, 2000, False],
-        [b"r" * 32, MIN_TICK_MS - 1, False],
-        [b"r" * 32, MAX_TICK_MS + 1, False],
-        [b"r" * 32, 2000, 1],
-        [b"r" * 32, 2000, False, [1], [1], [], "more"],
+        [b"r" * 32, USUAL, False, [2], [1], []],
+        [b"r" * 32, USUAL, False, [1], [2], []],
+        [b"r" * 32, USUAL, False, [], [1], []],
+        [b"r" * 32, USUAL, False, [1] * 17, [1], []],
+        [b"r" * 32, USUAL, False, [1, 256], [1], []],
+        [b"r" * 31, USUAL, False],
+        [b"r" * 32, 2000, False],
+        [b"r" * 32, [0, LEAST_TICK_MS - 1, 1], False],
+        [b"r" * 32, [0, MAX_TICK_MS + 1, 1], False],
+        [b"r" * 32, [3, 2000, 1], False],
+        [b"r" * 32, [-1, 2000, 1], False],
+        [b"r" * 32, [0, 2000, 0], False],
+        [b"r" * 32, [0, 2000, 3], False],
+        [b"r" * 32, [0, 2000, 16], False],
+        [b"r" * 32, [0, 2000, 1, 0], False],
+        [b"r" * 32, USUAL, 1],
+        [b"r" * 32, USUAL, False, [1], [1], [], "more"],
         [b"r" * 32],
         "greeting",
     ],
@@ -88,10 +102,10 @@ def test_a_greeting_that_is_not_exactly_right_is_refused(fields: object) -> None
 
 
 def test_an_intent_that_nobody_knows_and_padding_that_is_not_zero_are_refused() -> None:
-    packed = msgspec.msgpack.encode([3, 2000])
+    packed = msgspec.msgpack.encode([3, USUAL])
     with pytest.raises(RemoteProtocolError):
         greeting.read((len(packed).to_bytes(2, "big") + packed).ljust(1888, b"\0"), InitiatorGreeting)
-    good = greeting.fill(InitiatorGreeting(intent=Intent.RESUME, tick_ms=2000), 3)
+    good = greeting.fill(InitiatorGreeting(intent=Intent.RESUME, pace=Pace()), 3)
     with pytest.raises(RemoteProtocolError):
         greeting.read(good[:-1] + b"\x01", InitiatorGreeting)
     with pytest.raises(RemoteProtocolError):
@@ -114,12 +128,12 @@ def test_the_highest_that_both_have_is_agreed_on(
 ) -> None:
     monkeypatch.setattr(greeting, "VERSIONS", ours[0])
     monkeypatch.setattr(greeting, "SUITES", ours[1])
-    made = InitiatorGreeting(intent=Intent.RESUME, tick_ms=2000, versions=theirs[0], suites=theirs[1])
+    made = InitiatorGreeting(intent=Intent.RESUME, pace=Pace(), versions=theirs[0], suites=theirs[1])
     assert greeting.agree(made) == agreed
 
 
 @pytest.mark.parametrize(("versions", "suites"), [((2,), (1,)), ((1,), (2,)), ((), (1,)), ((1,), ())])
 def test_nothing_in_common_is_the_end(versions: tuple[int, ...], suites: tuple[int, ...]) -> None:
-    made = InitiatorGreeting(intent=Intent.RESUME, tick_ms=2000, versions=versions, suites=suites)
+    made = InitiatorGreeting(intent=Intent.RESUME, pace=Pace(), versions=versions, suites=suites)
     with pytest.raises(RemoteProtocolError, match="no version"):
         greeting.agree(made)

@@ -12,7 +12,7 @@ from onionchat.protocol import body, delivery, events, talk
 from onionchat.protocol import commands as do
 from onionchat.protocol.cell import CellType, lay_out
 from onionchat.protocol.constants import (
-    BURST_SECONDS,
+    AHEAD_SECONDS,
     CELL_PLAIN,
     ENVELOPE_BODY,
     ENVELOPE_SIZE,
@@ -181,7 +181,7 @@ def test_acknowledgements_that_wait_are_bounded() -> None:
 def test_a_peer_that_sends_faster_than_its_own_schedule_loses_the_link() -> None:
     world, ada, ben = friends()
     (number,) = ada.known.links
-    allowed = int(BURST_SECONDS / TICK)
+    allowed = int(AHEAD_SECONDS / TICK)
     for _ in range(allowed + 2):
         ben.speak(lay_out(CellType.COVER))
     world.run(1)
@@ -192,7 +192,7 @@ def test_a_peer_that_sends_faster_than_its_own_schedule_loses_the_link() -> None
 
 def test_what_is_late_may_come_at_once() -> None:
     world, ada, ben = friends()
-    for _ in range(int(BURST_SECONDS / TICK) - 5):
+    for _ in range(int(AHEAD_SECONDS / TICK) - 5):
         ben.speak(lay_out(CellType.COVER))
     world.run(60)
     assert ada.online

@@ -22,6 +22,7 @@ from onionchat.protocol.constants import (
 from onionchat.protocol.greeting import InitiatorGreeting, Intent, ResponderGreeting
 from onionchat.protocol.invitation import Invitation
 from onionchat.protocol.link import LinkState
+from onionchat.protocol.pace import Pace
 
 from .world import Person, World, can_talk, friends, introduced, meeting, strangers
 
@@ -69,7 +70,7 @@ class Caller:
         assert self.handshake is not None
         greeting.read(self.handshake.read(cell), ResponderGreeting)
         return self.handshake.write(
-            greeting.fill(InitiatorGreeting(intent=intent, tick_ms=2000, onion=onion), 3)
+            greeting.fill(InitiatorGreeting(intent=intent, pace=Pace(), onion=onion), 3)
         )
 
 
@@ -327,7 +328,7 @@ def test_a_peer_whose_ratchet_key_is_unusable_is_left(monkeypatch: pytest.Monkey
 
     def spoilt(made: ResponderGreeting | InitiatorGreeting | None, message: int) -> bytes:
         if isinstance(made, ResponderGreeting):
-            made = ResponderGreeting(ratchet=bytes(32), tick_ms=2000)
+            made = ResponderGreeting(ratchet=bytes(32), pace=Pace())
         return fill(made, message)
 
     monkeypatch.setattr(greeting, "fill", spoilt)
@@ -365,7 +366,7 @@ def test_who_dials_anew_leaves_nothing_of_what_they_dialled_before() -> None:
         cell = handshake.write(greeting.fill(None, 1))
         (reply,) = sent(happens(events.CellReceived(link=number, cell=cell)))
         handshake.read(reply)
-        made = InitiatorGreeting(intent=intent, tick_ms=2000, onion=b"o" * 32)
+        made = InitiatorGreeting(intent=intent, pace=Pace(), onion=b"o" * 32)
         message_3 = handshake.write(greeting.fill(made, 3))
         return closed(happens(events.CellReceived(link=number, cell=message_3))), handshake
 

@@ -22,11 +22,13 @@ from onionchat.protocol.constants import (
 )
 from onionchat.protocol.greeting import Intent
 from onionchat.protocol.link import Answer, Arrived, Established, Link, LinkState, Outcome, first_to_go
+from onionchat.protocol.pace import Pace
 from onionchat.protocol.record import Psk
 
 ONION = b"o" * 32
 PSKS = tuple(Psk(generation=3 - n, key=bytes([n]) * 32, session=b"session%d" % n) for n in range(3))
 SLOW_MS = 10_000
+QUICK, SLOW = Pace(), Pace(tick_ms=SLOW_MS)
 
 
 class Two:
@@ -35,7 +37,7 @@ class Two:
     def __init__(self, *, psk: int = 0, session: bytes | None = None, intent: Intent = Intent.RESUME) -> None:
         self.now = 100.0
         self.statics = KeyPair.generate(os.urandom), KeyPair.generate(os.urandom)
-        self.dialler = Link.dial(1, tick_ms=2000, now=self.now)
+        self.dialler = Link.dial(1, pace=QUICK, now=self.now)
         self.accepter = Link.accept(
             2,
             prologue=prologue(ONION),
@@ -44,7 +46,7 @@ class Two:
             session=PSKS[psk].session if session is None else session,
             ratchet_key=KeyPair.generate(os.urandom),
             random=os.urandom,
-            tick_ms=SLOW_MS,
+            pace=SLOW,
             now=self.now,
         )
         self._psk, self._intent = PSKS[psk], intent
@@ -209,12 +211,12 @@ def test_what_only_a_bug_of_ours_does() -> None:
     with pytest.raises(LocalProtocolError):
         two.take(two.dialler, bytes(CELL_SIZE))
     with pytest.raises(LocalProtocolError):
-        Link(1, LinkState.AWAIT_MESSAGE_1, 2000, 0.0).receive(bytes(CELL_SIZE), random=os.urandom, now=0.0)
+        Link(1, LinkState.AWAIT_MESSAGE_1, QUICK, 0.0).receive(bytes(CELL_SIZE), random=os.urandom, now=0.0)
 
 
 def test_room_is_made_by_the_oldest_that_has_proven_nothing() -> None:
-    waiting = [Link(n, LinkState.AWAIT_MESSAGE_1, 2000, 0.0) for n in range(3)]
-    proven = [Link(n, LinkState.AWAIT_MESSAGE_3, 2000, 0.0) for n in range(3, 6)]
+    waiting = [Link(n, LinkState.AWAIT_MESSAGE_1, QUICK, 0.0) for n in range(3)]
+    proven = [Link(n, LinkState.AWAIT_MESSAGE_3, QUICK, 0.0) for n in range(3, 6)]
     assert first_to_go([proven[0], *waiting, proven[1]]) is waiting[0]
     assert first_to_go(proven) is proven[0]
 

@@ -15,6 +15,7 @@ from onionchat.protocol.batch import Batch
 from onionchat.protocol.cell import CellType, lay_out
 from onionchat.protocol.greeting import ResponderGreeting
 from onionchat.protocol.link import Link
+from onionchat.protocol.pace import Pace
 from onionchat.protocol.record import SessionRecord, pack
 from onionchat.protocol.talk import SESSION_RENEWED
 
@@ -196,7 +197,7 @@ def test_a_loss_is_known_also_after_a_restart_and_one_hello_is_enough() -> None:
     ada.come_back()
     assert ada.talk.lost
     for _ in range(3):
-        made = Link.dial(99, tick_ms=2000, now=world.now)
+        made = Link.dial(99, pace=Pace(), now=world.now)
         made.session = ben.talk._session
         ben.talk.begin(made, world.now, Batch())
     assert [item.kind for item in ben.talk.outbox] == ["hello"]

@@ -12,6 +12,7 @@ from onionchat.protocol import commands as do
 from onionchat.protocol import contact
 from onionchat.protocol.constants import SETTLE_SECONDS
 from onionchat.protocol.link import Link, LinkState, wins
+from onionchat.protocol.pace import Pace
 
 from .world import Person, Wire, World, can_talk, friends, introduced
 
@@ -194,7 +195,7 @@ def test_a_link_that_its_dialler_does_not_close_is_closed_in_the_end() -> None:
 
 
 def link(*, dialled: bool, static: bytes, completed: float | None) -> Link:
-    made = Link(1, LinkState.DIALLING if dialled else LinkState.AWAIT_MESSAGE_1, 2000, 0.0)
+    made = Link(1, LinkState.DIALLING if dialled else LinkState.AWAIT_MESSAGE_1, Pace(), 0.0)
     made.initiator_static, made.completed = static, completed
     return made
 

@@ -22,6 +22,7 @@ from onionchat.protocol.cell import CellType, lay_out
 from onionchat.protocol.contact import Contact, Surroundings
 from onionchat.protocol.delivery import Inbox, Outbox
 from onionchat.protocol.invitation import Invitation, join
+from onionchat.protocol.pace import Pace
 from onionchat.protocol.record import (
     ContactRecord,
     InviteRecord,
@@ -38,6 +39,7 @@ from onionchat.protocol.timeline import Timeline
 
 START = 1_700_000_000.0
 TICK = 2.0
+COVER = (int(CellType.COVER), b"")
 
 Machine = Contact | Invitation
 Cutter = Callable[["Wire", "Person", int], bool]
@@ -160,12 +162,13 @@ class Wire:
 class Metronome:
     """The sending side of one link: the ready cell leaves, the next is built, the engine is told."""
 
-    def __init__(self, person: Person, link: int, key: bytes) -> None:
+    def __init__(self, person: Person, link: int, key: bytes, pace: Pace) -> None:
+        self.pace = pace
         self.queue: list[tuple[int, bytes]] = []
         self._person = person
         self._link = link
         self._cipher = SendingCipher(key)
-        self._ready = (int(CellType.COVER), b"")
+        self._ready = [COVER] * pace.batch
         self._beat_later()
 
     def seal(self, plaintext: bytes) -> bytes:
@@ -173,20 +176,21 @@ class Metronome:
         return self._cipher.seal(plaintext)
 
     def _beat_later(self) -> None:
-        self._person.world.later(self._person.tick, self._beat)
+        self._person.world.later(self.pace.tick_ms / 1000, self._beat)
 
     def _beat(self) -> None:
         person = self._person
         if person.metronomes.get(self._link) is not self:
             return
-        cell = self._cipher.seal(lay_out(*self._ready))
-        if self._ready[0] == CellType.ENVELOPE:
-            person.left.append(self._ready[1])
-        person.wires[self._link].carry(person, cell)
-        self._ready = self.queue.pop(0) if self.queue else (int(CellType.COVER), b"")
-        waiting = len(self.queue) + (self._ready[0] != CellType.COVER)
-        if waiting <= 1:
-            person.deliver(self._link, events.SlotFreed(link=self._link))
+        for cell_type, content in self._ready:
+            if cell_type == CellType.ENVELOPE:
+                person.left.append(content)
+            person.wires[self._link].carry(person, self._cipher.seal(lay_out(cell_type, content)))
+        batch = self.pace.batch
+        self._ready = [self.queue.pop(0) if self.queue else COVER for _ in range(batch)]
+        waiting = len(self.queue) + sum(ready is not COVER for ready in self._ready)
+        if waiting <= batch:
+            person.deliver(self._link, events.SlotFreed(link=self._link, waiting=waiting))
         self._beat_later()
 
 
@@ -205,11 +209,10 @@ class Person:
     def __init__(self, world: World, name: str, *, tick: float = TICK) -> None:
         self.world = world
         self.name = name
-        self.tick = tick
+        self.pace = Pace(tick_ms=round(tick * 1000))
         self.around = Surroundings(
             random=Random(world.random.random()).randbytes,
             numbers=itertools.count(1),
-            tick_ms=round(tick * 1000),
         )
         self.vault: dict[do.Key, bytes] = {}
         self.contact: Contact | None = None
@@ -248,13 +251,18 @@ class Person:
             secret=random(16),
         )
         self.vault[do.Key(kind="invite", key=record.id)] = pack(record)
-        self.invitation = Invitation(record, self.around)
+        self.invitation = Invitation(record, self.around, pace=self.pace)
         self.invites.add(self.invitation.onion.public)
         return self.invitation
 
     def join(self, invitation: Invitation) -> Contact:
         contact = join(
-            invitation.invite, identity=bytes(8), name="them", now=self.world.now, around=self.around
+            invitation.invite,
+            identity=bytes(8),
+            name="them",
+            now=self.world.now,
+            around=self.around,
+            pace=self.pace,
         )
         self.vault[do.Key(kind="contact", key=contact.record.id)] = pack(contact.record)
         self.contact = contact
@@ -422,12 +430,13 @@ class Person:
         match command:
             case do.SendCell(cell=cell):
                 wire.carry(self, cell)
-            case do.BeginSending(link=link, key=key):
-                self.metronomes[link] = Metronome(self, link, key)
+            case do.BeginSending(link=link, key=key, pace=pace):
+                self.metronomes[link] = Metronome(self, link, key, pace)
             case do.Lay(link=link, cell_type=cell_type, body=body):
                 queue = self.metronomes[link].queue
                 queue.append((cell_type, body))
-                assert len(queue) <= 2, "more was laid than can leave soon"
+                most = 2 * self.metronomes[link].pace.batch
+                assert len(queue) <= most, "more was laid than can leave soon"
             case do.CloseLink(link=link):
                 self.metronomes.pop(link, None)
                 wire.cut()
@@ -480,7 +489,7 @@ class Person:
         for invite in self._scan("invite", b"", InviteRecord).values():
             self.invites.add(OnionKey.from_seed(invite.onion_seed).public)
             if not invite.contact:
-                self.invitation = Invitation(invite, self.around)
+                self.invitation = Invitation(invite, self.around, pace=self.pace)
         for record in self._scan("contact", b"", ContactRecord).values():
             self.contact = self._rebuilt(record)
             self.apply(self.contact, events.DeadlinePassed())
@@ -507,7 +516,7 @@ class Person:
             outbox=Outbox(record.id, self._scan("outgoing", record.id, OutgoingRecord).values()),
             inbox=Inbox(record.id, {key: value.until for key, value in seen.items()}),
         )
-        return Contact(record, talk, self.around)
+        return Contact(record, talk, self.around, pace=self.pace)
 
     def _scan(self, kind: str, scope: bytes, record: type[R]) -> dict[bytes, R]:
         """A vault gives its rows in no order that means anything."""

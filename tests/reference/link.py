@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from .cell import Direction
+from .greeting import Pace
 from .handshake import Initiator, Outcome, Responder
+from .primitives import Refused
 from .psk import Psk
 from .ratchet import Ratchet
 
-MESSAGE_1_SECONDS, HANDSHAKE_SECONDS, SILENCE_SECONDS, SILENCE_TICKS = 10, 30, 20, 5
+MESSAGE_1_SECONDS, HANDSHAKE_SECONDS = 10, 30
+QUICKEST = 0.01  # seconds from cell to cell
 
 
 class State(Enum):
@@ -52,7 +55,7 @@ class Link:
     pending: Session | None = None  # of a RESET, until the link is chosen
     sending: Direction | None = None
     receiving: Direction | None = None
-    peer_tick: float = 30.0
+    paces: list[Pace] = field(default_factory=list)  # that the other side said on this link
     completed: float = 0.0
     said_have_list: bool = False
     close_at: float = float("inf")
@@ -77,9 +80,15 @@ class Link:
         if not self.is_closed:
             self.state, self.why = State.CLOSED, why
 
+    def held_to(self, pace: Pace) -> None:
+        """The other side has said this pace, in its greeting or later."""
+        if pace.cell < QUICKEST:
+            raise Refused("a pace that no side may have")
+        self.paces.append(pace)
+
     def ends_at(self) -> float:
         if self.state is State.AWAIT_MESSAGE_1:
             return self.began + MESSAGE_1_SECONDS
         if self.state in (State.AWAIT_MESSAGE_2, State.AWAIT_MESSAGE_3):
             return self.began + HANDSHAKE_SECONDS
-        return min(self.close_at, self.heard + SILENCE_SECONDS + SILENCE_TICKS * self.peer_tick)
+        return min(self.close_at, self.heard + max(pace.silence for pace in self.paces))

@@ -28,6 +28,7 @@ from .greeting import (
     RESET,
     RESUME,
     InitiatorGreeting,
+    Pace,
     ResponderGreeting,
     check_payload_1,
     read_initiator,
@@ -43,9 +44,9 @@ SETTLING_SECONDS = 60
 
 
 class Side:
-    def __init__(self, contact: Contact, *, tick_ms: int = 2_000, lifetime: int = 86_400) -> None:
+    def __init__(self, contact: Contact, *, pace: Pace | None = None, lifetime: int = 86_400) -> None:
         self.contact = contact
-        self.tick_ms = tick_ms
+        self.pace = pace or Pace()
         self.delivery = Delivery(lifetime)
         self.psks = Psks()
         self.session: Session | None = None
@@ -152,7 +153,7 @@ class Side:
         link.says_reset = psk is not None and not self._holds(psk.session)
         greeting = ResponderGreeting(
             ratchet=public_key(link.ratchet_secret),
-            tick_ms=self.tick_ms,
+            pace=self.pace,
             reset=link.says_reset,
             versions=self.versions,
             suites=self.suites,
@@ -172,7 +173,7 @@ class Side:
             intent = RESUME if resumes else RESET
         onion = self.contact.pair_onion if intent == CONTACT else bytes(32)
         own = InitiatorGreeting(
-            intent=intent, tick_ms=self.tick_ms, onion=onion, versions=self.versions, suites=self.suites
+            intent=intent, pace=self.pace, onion=onion, versions=self.versions, suites=self.suites
         )
         self._agree(greeting)
         message_3 = initiator.write_3(own.payload())
@@ -182,7 +183,7 @@ class Side:
             ratchet = Ratchet.initiator(outcome, greeting.ratchet, now)
             session = Session(outcome.session_id, ratchet, began_here=True)
         self._open(link, outcome, intent, session, now)
-        link.peer_tick = greeting.tick_ms / 1000
+        link.held_to(greeting.pace)
         link.sending, link.receiving = Direction(outcome.k_i), Direction(outcome.k_r)
         link.out.append(message_3)
 
@@ -213,7 +214,7 @@ class Side:
         self._open(link, outcome, greeting.intent, session, now)
         if not self.contact.is_inviter:
             self._be_in_contact()  # the inviter has dialled
-        link.peer_tick = greeting.tick_ms / 1000
+        link.held_to(greeting.pace)
         link.sending, link.receiving = Direction(outcome.k_r), Direction(outcome.k_i)
         for other in [other for other in self.links if other.carries_cells and not other.dialled]:
             if other not in (link, self.active):

@@ -31,8 +31,8 @@ PARTS: list[Value] = [
     [7, 2, bytes(1088)],
 ]
 NUMBERS: list[Value] = [1]
-RESPONDER: list[Value] = [bytes(32), 2_000, False, NUMBERS, NUMBERS, []]
-INITIATOR: list[Value] = [0, 2_000, bytes(32), NUMBERS, NUMBERS, []]
+RESPONDER: list[Value] = [bytes(32), [0, 2_000, 1], False, NUMBERS, NUMBERS, []]
+INITIATOR: list[Value] = [0, [0, 2_000, 1], bytes(32), NUMBERS, NUMBERS, []]
 
 FOREIGN = (
     b"\xc0",  # nil

@@ -130,14 +130,14 @@ class Second(Person):
         while link.out and number in self.wires:
             self.wires[number].carry(self, link.out.pop(0))
         if link.carries_cells and not carried:
-            self.world.later(self.tick, lambda: self._beat(number, link))
+            self.world.later(self.pace.tick_ms / 1000, lambda: self._beat(number, link))
         self.bury()
 
     def _beat(self, number: int, link: Link) -> None:
         if self.ends.get(number) is not link or not link.carries_cells:
             return
         self.wires[number].carry(self, self.side.next_cell(link, self.world.now))
-        self.world.later(self.tick, lambda: self._beat(number, link))
+        self.world.later(self.pace.tick_ms / 1000, lambda: self._beat(number, link))
 
     # --- what happens to it ---
 
@@ -173,7 +173,9 @@ def mixed(role: str, seed: int = 1) -> tuple[Mixed, Person, Second]:
 
 def use(person: Person, invite: RealInvite) -> None:
     """The program's person joins."""
-    contact = join(invite, identity=bytes(8), name="them", now=person.world.now, around=person.around)
+    contact = join(
+        invite, identity=bytes(8), name="them", now=person.world.now, around=person.around, pace=person.pace
+    )
     person.vault[Key(kind="contact", key=contact.record.id)] = pack(contact.record)
     person.contact = contact
     contact.start(person.world.now)

@@ -14,7 +14,16 @@ from msgspec import structs
 
 from ..protocol.world import Person, Wire
 from . import handshake, side
-from .greeting import CONTACT, RESET, RESUME, InitiatorGreeting, ResponderGreeting, pad, read_responder
+from .greeting import (
+    CONTACT,
+    RESET,
+    RESUME,
+    InitiatorGreeting,
+    Pace,
+    ResponderGreeting,
+    pad,
+    read_responder,
+)
 from .handshake import Initiator
 from .messagepack import Value, encode
 from .primitives import new_secret
@@ -41,12 +50,12 @@ def bend(monkeypatch: pytest.MonkeyPatch, greeting: type, payload: bytes) -> Non
 def initiators(*, later: bool = False, **changes: object) -> bytes:
     """A first greeting's payload; the onion is any that is not zero."""
     onion = bytes(32) if later else b"\7" * 32
-    own = InitiatorGreeting(intent=RESUME if later else CONTACT, tick_ms=2_000, onion=onion)
+    own = InitiatorGreeting(intent=RESUME if later else CONTACT, onion=onion)
     return replace(own, **changes).payload()  # type: ignore[arg-type]  # the table below names the fields
 
 
 def responders(**changes: object) -> bytes:
-    return replace(ResponderGreeting(ratchet=b"\7" * 32, tick_ms=2_000), **changes).payload()  # type: ignore[arg-type]  # the same
+    return replace(ResponderGreeting(ratchet=b"\7" * 32), **changes).payload()  # type: ignore[arg-type]  # the same
 
 
 @pytest.mark.parametrize(
@@ -55,17 +64,17 @@ def responders(**changes: object) -> bytes:
         initiators(versions=(2,)),
         initiators(versions=()),
         initiators(suites=(2, 3)),
-        initiators(tick_ms=249),
-        initiators(tick_ms=30_001),
+        initiators(pace=Pace(tick_ms=24)),
+        initiators(pace=Pace(tick_ms=30_001)),
         initiators(intent=RESUME),
         initiators(intent=RESET),
         initiators(intent=3),
         initiators(onion=bytes(32)),
         initiators(onion=bytes(31)),
         initiators()[:-1] + b"\1",
-        pad(encode([1, 2_000, b"\7" * 32, NUMBERS, NUMBERS, [], 0]), 1888),
+        pad(encode([1, [0, 2_000, 1], b"\7" * 32, NUMBERS, NUMBERS, [], 0]), 1888),
         pad(encode([1]), 1888),
-        pad(encode([1, 2_000, b"\7" * 32]) + b"\0", 1888),
+        pad(encode([1, [0, 2_000, 1], b"\7" * 32]) + b"\0", 1888),
         b"\x07\x5f".ljust(1888, b"\0"),
         bytes(1888),
     ],
@@ -88,12 +97,12 @@ def test_such_an_initiators_greeting_is_answered_with_the_end(
     [
         responders(versions=(2,)),
         responders(suites=()),
-        responders(tick_ms=0),
+        responders(pace=Pace(batch=3)),
         responders(ratchet=bytes(33)),
         responders(ratchet=bytes(32)),
         responders()[:-1] + b"\1",
-        pad(encode([b"\7" * 32, 2_000, 0]), 800),
-        pad(encode([b"\7" * 32, 2_000, False, NUMBERS, NUMBERS, [], 0]), 800),
+        pad(encode([b"\7" * 32, [0, 2_000, 1], 0]), 800),
+        pad(encode([b"\7" * 32, [0, 2_000, 1], False, NUMBERS, NUMBERS, [], 0]), 800),
         pad(encode([b"\7" * 32]), 800),
         b"\x03\x1f".ljust(800, b"\0"),
     ],
@@ -114,8 +123,8 @@ def test_such_a_responders_greeting_is_answered_with_the_end(
     "payload",
     [
         initiators(later=True, versions=(3, 2, 1), suites=(1, 255), capabilities=tuple(range(16))),
-        pad(encode([RESUME, 2_000]), 1888),
-        pad(encode([RESUME, 2_000, b"\7" * 32]), 1888),
+        pad(encode([RESUME, [0, 2_000, 1]]), 1888),
+        pad(encode([RESUME, [0, 2_000, 1], b"\7" * 32]), 1888),
     ],
 )
 def test_such_an_initiators_greeting_is_good(payload: bytes, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from onionchat.crypto.kem import KemPair
 from onionchat.crypto.keys import KeyPair
 from onionchat.crypto.link import SendingCipher
 from onionchat.protocol import cell, greeting
+from onionchat.protocol.pace import Pace
 
 from .make import Folder, Head, encapsulations, flipped, tape, value
 from .make_invites import ONION
@@ -33,8 +34,8 @@ class Meeting:
         self.psk = value("psk")
         said = (
             None,
-            greeting.ResponderGreeting(ratchet=value("ratchet key"), tick_ms=2000),
-            greeting.InitiatorGreeting(intent=greeting.Intent.CONTACT, tick_ms=2000, onion=ONION.public),
+            greeting.ResponderGreeting(ratchet=value("ratchet key"), pace=Pace()),
+            greeting.InitiatorGreeting(intent=greeting.Intent.CONTACT, pace=Pace(), onion=ONION.public),
         )
         self.payloads = [greeting.fill(one, number) for number, one in enumerate(said, 1)]
 

@@ -33,6 +33,7 @@ from onionchat.errors import (
     RemoteProtocolError,
 )
 from onionchat.protocol import body, cell, greeting, invite
+from onionchat.protocol.pace import Level, Pace
 
 from .vector import Vector
 
@@ -171,7 +172,7 @@ def _greeting(vector: Vector) -> None:
         found = greeting.read(payload, greeting.ResponderGreeting)
         expected = greeting.ResponderGreeting(
             ratchet=vector.octets("ratchet"),
-            tick_ms=vector.number("tick-ms"),
+            pace=_pace(vector.text("pace")),
             reset=vector.text("reset") == "yes",
             **numbers,
         )
@@ -179,12 +180,18 @@ def _greeting(vector: Vector) -> None:
         found = greeting.read(payload, greeting.InitiatorGreeting)
         expected = greeting.InitiatorGreeting(
             intent=greeting.Intent(vector.number("intent")),
-            tick_ms=vector.number("tick-ms"),
+            pace=_pace(vector.text("pace")),
             onion=vector.octets("onion"),
             **numbers,
         )
     assert found == expected
     assert (greeting.fill(expected, vector.number("message")) == payload) == is_ours(vector)
+
+
+def _pace(fields: str) -> Pace:
+    """A pace from its fields in the order of the wire."""
+    level, tick_ms, batch = (int(field) for field in fields.split())
+    return Pace(level=Level(level), tick_ms=tick_ms, batch=batch)
 
 
 def is_ours(vector: Vector) -> bool:
