@@ -181,3 +181,34 @@ def test_who_was_let_in_but_was_not_told_the_address_yet_is_found_by_either(dial
         wire.cut()
     world.cutter = None
     converges(world, ada, ben)
+
+
+@pytest.mark.parametrize("late", [2, 3])
+def test_a_handshake_whose_key_was_dropped_meanwhile_counts_for_nothing(late: int) -> None:
+    """Both dial with one key; one handshake is held back until the other's link is complete on both sides."""
+    world, ada, ben = friends()
+    held: list[Wire] = []
+
+    def delay(wire: Wire, reader: Person) -> float:
+        waits = wire in held and reader is (ada if late == 2 else ben) and len(wire.cells) == late
+        return 20.0 if waits else 0.3
+
+    world.delay = delay
+    before = len(world.wires)
+    for wire in world.wires:
+        wire.cut()
+    world.until(lambda: not ada.online and not ben.online)
+    ada.known._dialling.due = ben.known._dialling.due = world.now
+    world.until(lambda: len(world.wires) == before + 2)
+    held += [wire for wire in world.wires[before:] if wire.dialler is ada]
+    world.until(lambda: ada.online and ben.online)
+    assert all(wire.whole for wire in held)
+    world.run(12)
+    kept = list(ada.record.psks), list(ben.record.psks), ada.record.session, ben.record.session
+    world.run(12)
+    assert not held[0].whole
+    silent = ada if late == 2 else ben  # who reads the late message, and answers nothing to it
+    assert [writer for writer, _ in held[0].cells].count(silent) == 1
+    assert kept == (list(ada.record.psks), list(ben.record.psks), ada.record.session, ben.record.session)
+    assert ada.lines() == ben.lines() == []
+    can_talk(world, ada, ben)
