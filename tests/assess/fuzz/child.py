@@ -22,7 +22,10 @@ _INSTRUMENTED: Final = ["onionchat", "tests.assess.fuzz.planted"]
 
 
 def main(arguments: list[str]) -> None:
-    """Fuzz the target that is named, of the module that is named, with libFuzzer's arguments behind it; does not return."""
+    """Fuzz the target that is named second, of the module named first; libFuzzer's arguments are behind them.
+
+    Does not return.
+    """
     module, name, *rest = arguments
     atheris: Any = importlib.import_module("atheris")
     with atheris.instrument_imports(include=_INSTRUMENTED):

@@ -27,7 +27,7 @@ from .progress import Done, Progress
 from .target import HANDSHAKE_GOAL, PARSER_GOAL, Run, Target
 from .targets import PLANTED, TARGETS
 
-STRETCH: Final = 250_000
+STRETCH: Final = 1_000_000
 
 _EXECUTED: Final = re.compile(r"stat::number_of_executed_units:\s+(\d+)")
 _RAISED: Final = "Uncaught Python exception"
@@ -93,13 +93,18 @@ def _stretch(folder: Path, target: Target, runs: int) -> tuple[int, str]:
         "-report_slow_units=1000",
         "-print_final_stats=1",
     ]
-    return _child(
-        target.name, [*options, f"-artifact_prefix={place / 'found'}/", str(place / "corpus"), *known]
-    )
+    return _child(target, [*options, f"-artifact_prefix={place / 'found'}/", str(place / "corpus"), *known])
 
 
-def _child(name: str, arguments: list[str]) -> tuple[int, str]:
-    command = [sys.executable, "-m", "tests.assess.fuzz.child", name, *arguments]
+def _child(target: Target, arguments: list[str]) -> tuple[int, str]:
+    command = [
+        sys.executable,
+        "-m",
+        "tests.assess.fuzz.child",
+        target.make.__module__,
+        target.name,
+        *arguments,
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace", check=False)
     return done.returncode, done.stdout + done.stderr
 
@@ -111,7 +116,7 @@ def _merged(folder: Path, target: Target) -> list[bytes]:
     least.mkdir(exist_ok=True)
     for path in least.iterdir():
         path.unlink()
-    _child(target.name, ["-merge=1", f"-max_len={target.longest}", str(least), str(place / "corpus")])
+    _child(target, ["-merge=1", f"-max_len={target.longest}", str(least), str(place / "corpus")])
     return [path.read_bytes() for path in least.iterdir()]
 
 
