@@ -80,13 +80,11 @@ def _make_page() -> Run:
     def run(data: bytes) -> str:
         page = bytearray(data[:PLAIN_SIZE].ljust(PLAIN_SIZE, b"\0"))
         kept = bytes(page)
-        taken = 0
-        for place, tags in enumerate(tags_in(page)):
-            if tags is not None:
-                taken += 1
-                put_entry(page, place, Entry(key_at(page, place), tags))
+        found = [(place, tags) for place, tags in enumerate(tags_in(page)) if tags is not None]
+        for place, tags in found[:3]:
+            put_entry(page, place, Entry(key_at(page, place), tags))
         require(bytes(page) == kept, "what stands at a place is put back as it was")
-        return f"taken {min(taken, 3)}"
+        return f"taken {min(len(found), 3)}"
 
     return run
 
