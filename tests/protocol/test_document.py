@@ -22,6 +22,7 @@ from onionchat.protocol import body, constants
 from onionchat.protocol.cell import CellType, lay_out
 from onionchat.protocol.greeting import InitiatorGreeting, ResponderGreeting
 from onionchat.protocol.invite import Invite
+from onionchat.protocol.pace import Pace
 
 ROOT = Path(onionchat.__file__).parent
 TEXT = (ROOT.parent / "docs" / "protocol.md").read_text()
@@ -99,7 +100,20 @@ CONSTANTS = {
     "parts in a body": ("at most {}", "protocol.body.MAX_PARTS"),
     "psk, secret of an invite": ("{}, {}", "crypto.keys.KEY_SIZE crypto.handshake.INVITE_SECRET_SIZE"),
     "invite, its checksum": ("{}, {}", "protocol.invite.SIZE protocol.invite._CHECKSUM"),
-    "tick": ("{} ms to {:,} ms", "constants.MIN_TICK_MS constants.MAX_TICK_MS"),
+    "tick of a pace": ("{} ms to {:,} ms", "constants.LEAST_TICK_MS constants.MAX_TICK_MS"),
+    "cells in a batch": ("{0[0]}, {0[1]}, {0[2]}, {0[3]}", "protocol.pace.BATCHES"),
+    "time for a cell in the mean": ("at least {} ms", "constants.LEAST_CELL_MS"),
+    "bursts: between two batches, after the last one": (
+        "{} ms, {:,} ms",
+        "constants.BURST_GAP_MS constants.KEEP_ALIVE_MS",
+    ),
+    "longest random gap": ("{} means", "constants.MAX_GAP_TICKS"),
+    "bulk window: between two cells, length": (
+        "{0} ms, {1[0]} s to {1[6]:,} s",
+        "constants.WINDOW_TICK_MS constants.WINDOW_SECONDS",
+    ),
+    "least tick that a user may choose": ("{} ms", "constants.MIN_TICK_MS"),
+    "delay of a batch": ("at most {} ms", "constants.MAX_DELAY_MS"),
     "message 1, whole handshake": (
         "{:g} s, {:g} s",
         "constants.MESSAGE_1_SECONDS constants.HANDSHAKE_SECONDS",
@@ -130,25 +144,18 @@ CONSTANTS = {
     "live texts of a contact": ("{:,} characters", "constants.MAX_HELD"),
     "texts under reassembly": ("{}", "constants.MAX_PARTIALS"),
     "cells beyond the peer's pace": (
-        "{} times, {:g} s at once",
-        "constants.RATE_MARGIN constants.BURST_SECONDS",
+        "{} times, {:g} s at once, {} ticks of random gaps",
+        "constants.RATE_MARGIN constants.AHEAD_SECONDS constants.RANDOM_AHEAD_TICKS",
+    ),
+    "bulk window: unanswered, cells laid ahead": (
+        "{:g} s, {}",
+        "constants.WINDOW_ANSWER_SECONDS constants.WINDOW_AHEAD",
     ),
 }
 """Each constant that the text names: how its value is written, and where in the code it stands."""
 
 INNER = {"CELL_TAG", "WIRE_BYTES", "WIRE_BYTES_BACK"}
 """Part of others, or of no consequence for the protocol."""
-
-SCHEDULE = {
-    "LEAST_TICK_MS",
-    "BURST_GAP_MS",
-    "KEEP_ALIVE_MS",
-    "MAX_GAP_TICKS",
-    "WINDOW_TICK_MS",
-    "WINDOW_SECONDS",
-    "MAX_DELAY_MS",
-}
-"""Explained in «The schedule»."""
 
 FROM_STRUCTS = {
     "ids in an acknowledgement": "at most 110",
@@ -174,7 +181,7 @@ def test_each_constant_is_written_down_with_its_reason() -> None:
     assert {row[0] for row in table} == CONSTANTS.keys() | FROM_STRUCTS.keys()
     assert all(len(row) == 3 and row[2] for row in table)
     named = {name.split(".")[-1] for _, names in CONSTANTS.values() for name in names.split()}
-    assert {name for name in vars(constants) if name.isupper()} - INNER - SCHEDULE <= named
+    assert {name for name in vars(constants) if name.isupper()} - INNER <= named
 
 
 # --- parts and greetings --------------------------------------------------------------------------
@@ -236,12 +243,15 @@ def test_the_fields_of_each_part_are_those_of_the_code(tag: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("title", "cls"), [("responder", ResponderGreeting), ("initiator", InitiatorGreeting)]
+    ("before", "cls"),
+    [
+        ("the responder's greeting:", ResponderGreeting),
+        ("the initiator's greeting:", InitiatorGreeting),
+        ("is an array, too:", Pace),
+    ],
 )
-def test_the_fields_of_each_greeting_are_those_of_the_code(
-    title: str, cls: type[ResponderGreeting | InitiatorGreeting]
-) -> None:
-    text = section("Payloads").split(f"the {title}'s greeting:")[1].split("\n\n")[1]
+def test_the_fields_of_each_greeting_are_those_of_the_code(before: str, cls: type[msgspec.Struct]) -> None:
+    text = section("Payloads").partition(before)[2].split("\n\n")[1]
     assert [(row[0], row[1]) for row in rows(text)] == [
         (str(at), name) for at, name in enumerate(cls.__struct_fields__)
     ]
@@ -283,7 +293,7 @@ PART = "a body, part or KEM part against the rules"
 GREETING = "a greeting that cannot be read, or with no version or suite in common"
 INTENT = "CONTACT with a resume psk, or something else with the invite's; CONTACT without an onion"
 STEP_DOWN = "an older version or suite than was agreed before"
-TOO_FAST = "cells more than 60 s (or 20 s and six ticks, if longer) ahead of 1.5 times the peer's pace"
+TOO_FAST = "more cells than the peer's pace allows"
 ENVELOPE = "an envelope that does not open"
 
 ERRORS = {
@@ -297,6 +307,7 @@ ERRORS = {
     "a cell of the wrong size": CELL,
     "a cell that is not laid out as it must be": CELL,
     "cells faster than the peer's own schedule": TOO_FAST,
+    "a pace that no side may have": "a pace that no side may have",
     "a first message that carries something": "message 1's payload is not zero",
     "a first contact without an address": INTENT,
     "an invite that was dialled for something else": INTENT,
