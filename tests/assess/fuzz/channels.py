@@ -50,17 +50,17 @@ def _make_to_engine() -> Run:
 
 
 def _make_launch() -> Run:
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-
     def run(data: bytes) -> str:
         if not data:
             return "nothing is no datagram"
-        theirs.send(data)
-        found, descriptors = attempt(lambda: launch_channel.receive(ours), LocalProtocolError)
-        require(not descriptors, "there are no descriptors but those that were sent")
-        launch_channel.send(theirs, found)
-        require(launch_channel.receive(ours)[0] == found, "a message comes back as it was")
-        return f"taken {type(found).__name__}"
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ours, theirs:
+            theirs.send(data)
+            found, descriptors = attempt(lambda: launch_channel.receive(ours), LocalProtocolError)
+            require(not descriptors, "there are no descriptors but those that were sent")
+            launch_channel.send(theirs, found)
+            require(launch_channel.receive(ours)[0] == found, "a message comes back as it was")
+            return f"taken {type(found).__name__}"
 
     return guarded(run)
 
