@@ -78,12 +78,18 @@ def pair(folder: Path, *, lifeline: int, tell: Progress, tapped: bool) -> Iterat
             stack.callback(station.end)
             station.start()
         for number, station in enumerate(stations):
-            _get_ready(station, number, tell)
+            get_ready(station, number, tell)
         bootstrap = time.monotonic() - begun
-        yield _introduce(you, friend, bootstrap, tell)
+        yield introduce(you, friend, bootstrap, tell)
 
 
-def _get_ready(station: Station, number: int, tell: Progress) -> None:
+def get_ready(station: Station, number: int, tell: Progress) -> None:
+    """Wait until the engine that was started first (0) or second (1) can be used.
+
+    Raises:
+        TorUnavailable: its tor does not get ready.
+        ControlError: it ended.
+    """
     share = (_ENGINES - _NETWORK) / 2
     base = _NETWORK + number * share
     whose = ("yours", "the other's")[number]
@@ -92,7 +98,12 @@ def _get_ready(station: Station, number: int, tell: Progress) -> None:
     station.until_ready(lambda percent, words: tell(base + share * percent / 100, f"tor, {whose}: {words}"))
 
 
-def _introduce(you: Station, friend: Station, bootstrap: float, tell: Progress) -> Pair:
+def introduce(you: Station, friend: Station, bootstrap: float, tell: Progress) -> Pair:
+    """Let two engines meet that are ready.
+
+    Raises:
+        PeerUnreachable: they did not.
+    """
     mine = you.ask(IdentityCreate(name=YOU), Identity).identity
     theirs = friend.ask(IdentityCreate(name=FRIEND), Identity).identity
     tell(_ENGINES, "publishing an invite")

@@ -13,10 +13,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
@@ -40,6 +40,16 @@ END_SECONDS: Final = 20.0
 POLL: Final = 0.05
 
 
+class Detour(Protocol):
+    """What an engine's links dial through in the place of tor's SOCKS port: a tap, here or elsewhere."""
+
+    target: tuple[str, int] | None
+
+    @property
+    def port(self) -> int:
+        """On loopback."""
+
+
 class Station:
     """An engine with its launcher.
 
@@ -48,12 +58,23 @@ class Station:
         torrc: lines for its tor (the private network's).
         lifeline: a descriptor at whose end everything ends.
         tap: what its links shall dial through, instead of tor's SOCKS port itself.
+        changes: fields of its `Plan` that are to be other than usual.
     """
 
-    def __init__(self, folder: Path, *, torrc: str, lifeline: int, tap: Tap | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        torrc: str,
+        lifeline: int,
+        tap: Detour | None = None,
+        changes: Mapping[str, object] | None = None,
+    ) -> None:
         self.folder = folder
         self.socket = control_socket(folder)
-        self.tap = tap
+        self.tap = tap if isinstance(tap, Tap) else None
+        self._detour = tap
+        self._changes = changes or {}
         self._torrc = torrc
         self._lifeline = lifeline
         self._passphrase = secrets.token_urlsafe(24)
@@ -72,8 +93,9 @@ class Station:
             create=True,
             tick=TICK,
             torrc=str(settings),
-            socks=f"127.0.0.1:{self.tap.port}" if self.tap is not None else "",
+            socks=f"127.0.0.1:{self._detour.port}" if self._detour is not None else "",
         )
+        plan = msgspec.structs.replace(plan, **self._changes)
         reading, writing = os.pipe()
         os.write(writing, self._passphrase.encode())  # a pipe holds far more
         os.close(writing)
@@ -165,8 +187,8 @@ class Station:
                 f"a tor was not ready within {START_SECONDS:.0f} s: {words}",
                 hint="see whether the machine is busy, and try again",
             )
-        if self.tap is not None:
-            self.tap.target = self.tor_socks()
+        if self._detour is not None:
+            self._detour.target = self.tor_socks()
 
     def tor_socks(self) -> tuple[str, int]:
         """Where its tor itself takes SOCKS connections."""

@@ -1,12 +1,15 @@
 """A wire tap between a client and tor's SOCKS port: who wrote how many bytes when.
 
 Laws: it listens on loopback alone and keeps sizes and times, never contents. It neither splits nor merges
-what it sees in practice: both sides have TCP_NODELAY, and each write is passed on at once and whole.
+what it sees in practice: both sides have TCP_NODELAY, and each write is passed on at once and whole. The time
+is the one at which the kernel got the bytes (SO_TIMESTAMPNS), as in a packet capture, so that a tap that is
+itself kept waiting for the processor writes down no other times.
 """
 
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 import time
 from collections import Counter
@@ -22,6 +25,9 @@ _LENGTHS: Final = {1: 4, 4: 16}
 _NAME: Final = 3
 _WITH_PASSWORD: Final = 2
 _PASSWORD_VERSION: Final = b"\x01"
+_TIMESTAMP: Final = 35
+"""SO_TIMESTAMPNS and SCM_TIMESTAMPNS of Linux, which Python does not name."""
+_TIMESPEC: Final = struct.Struct("@qq")
 
 Direction = Literal["out", "in"]
 Dialogue = Generator[int, bytes, None]
@@ -42,11 +48,15 @@ class Tap:
 
     Args:
         target: host and port of tor's SOCKS listener; may be set later, before the first connection.
+        note: takes each record; without it they are kept in `records`.
     """
 
-    def __init__(self, target: tuple[str, int] | None = None) -> None:
+    def __init__(
+        self, target: tuple[str, int] | None = None, *, note: Callable[[Record], None] | None = None
+    ) -> None:
         self.target = target
         self.records: list[Record] = []
+        self._note = note or self.records.append
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
@@ -75,6 +85,13 @@ class Tap:
             thread.join()
         self._listener.close()
 
+    def cut(self) -> None:
+        """End every connection that there is, and take new ones."""
+        with self._lock:
+            for sock in self._open:
+                with suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+
     def __enter__(self) -> Self:
         return self
 
@@ -95,32 +112,46 @@ class Tap:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            self._join(client, number)
+            self._spawn(self._carry, client, number)
             number += 1
 
-    def _join(self, client: socket.socket, number: int) -> None:
-        """Connect a client with the target and begin to pass on."""
+    def _reach(self, client: socket.socket) -> tuple[socket.socket, bool]:
+        """Connect with where a client wants to go.
+
+        Returns:
+            The connection, and whether the two have a SOCKS dialogue to come.
+
+        Raises:
+            OSError: there is nobody.
+        """
+        if self.target is None:
+            raise ConnectionRefusedError
+        return socket.create_connection(self.target), True
+
+    def _carry(self, client: socket.socket, number: int) -> None:
+        with self._lock:
+            self._open.add(client)
         try:
-            if self.target is None:
-                raise ConnectionRefusedError
-            tor = socket.create_connection(self.target)
+            tor, dialogue = self._reach(client)
         except OSError:
-            client.close()
+            with self._lock:
+                self._open.discard(client)
+                client.close()
             return
         for sock in (client, tor):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if sock.family == socket.AF_INET:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, _TIMESTAMP, 1)
         with self._lock:
-            self._open |= {client, tor}
+            self._open.add(tor)
             if self._closed:
                 client.shutdown(socket.SHUT_RDWR)
-        self._spawn(self._carry, client, tor, number)
-
-    def _carry(self, client: socket.socket, tor: socket.socket, number: int) -> None:
+        theirs, ours = (_tor_side(), _client_side()) if dialogue else (None, None)
         back = threading.Thread(
-            target=self._pass_on, args=(tor, client, number, "in", _tor_side()), name="tap", daemon=True
+            target=self._pass_on, args=(tor, client, number, "in", theirs), name="tap", daemon=True
         )
         back.start()
-        self._pass_on(client, tor, number, "out", _client_side())
+        self._pass_on(client, tor, number, "out", ours)
         back.join()
         with self._lock:
             self._open -= {client, tor}
@@ -128,17 +159,35 @@ class Tap:
             tor.close()
 
     def _pass_on(
-        self, source: socket.socket, sink: socket.socket, number: int, way: Direction, dialogue: Dialogue
+        self,
+        source: socket.socket,
+        sink: socket.socket,
+        number: int,
+        way: Direction,
+        dialogue: Dialogue | None,
     ) -> None:
-        skipper = _Skipper(dialogue)
+        skipper = _Skipper(dialogue) if dialogue is not None else None
         with suppress(OSError):
-            while data := source.recv(_READ):
-                at = time.monotonic()
+            while True:
+                data, extra, _, _ = source.recvmsg(_READ, socket.CMSG_SPACE(_TIMESPEC.size))
+                if not data:
+                    break
+                at = _arrival(extra)
                 sink.sendall(data)
-                if size := skipper.beyond(data):
-                    self.records.append(Record(connection=number, at=at, size=size, direction=way))
+                if size := skipper.beyond(data) if skipper is not None else len(data):
+                    self._note(Record(connection=number, at=at, size=size, direction=way))
         with suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
+
+
+def _arrival(extra: list[tuple[int, int, bytes]]) -> float:
+    """When the kernel got what was read, on the monotonic clock; now, where it does not say."""
+    now, wall = time.monotonic(), time.time()
+    for level, kind, data in extra:
+        if (level, kind) == (socket.SOL_SOCKET, _TIMESTAMP):
+            seconds, nanoseconds = _TIMESPEC.unpack(data)
+            return min(now, now - wall + float(seconds) + float(nanoseconds) / 1e9)
+    return now
 
 
 class _Skipper:

@@ -1,0 +1,110 @@
+"""Blocks of windows, one of each scenario in random order, as they come off a stage.
+
+Laws: a scenario never depends on the time at which it runs, so that drift tells nothing about it: each block
+holds all of them. A block in which the link was not there throughout counts for nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from random import Random
+from typing import Final, cast
+
+from ..errors import ConnectionLost, ControlError
+from ..protocol.constants import CELL_SIZE
+from .load import Load
+from .scenario import Person, Scenario
+from .stage import LEGS, LegName, Stage, busiest
+from .trace import Block, Keep, Seen, Settings, Window, cut_out
+
+_REST_TICKS: Final = 6
+"""After a block, in which its windows are cut out and kept."""
+_FRESH_SCREEN: Final = 40
+"""Blocks after which the TUI is opened anew, so that it does not grow old with messages."""
+_MOST_LOST: Final = 5
+"""Blocks in a row without a link: then it is gone for good."""
+_PRESENT: Final = 0.75
+"""The part of a window's ticks whose cells must have been seen to leave."""
+
+
+def sample(
+    on: Stage,
+    keep: Keep,
+    settings: Settings,
+    *,
+    blocks: int,
+    covered: bool,
+    load: Load,
+    tell: Callable[[int], None],
+) -> int:
+    """Add blocks until there are ``blocks``.
+
+    Args:
+        covered: whether cells leave all the time, so that a window without them had no link.
+        tell: told of how many blocks there are.
+
+    Returns:
+        How many messages that were written did not get to the other.
+
+    Raises:
+        ConnectionLost: the link went down and did not come back.
+    """
+    life = int(time.monotonic())
+    # a run that goes on later draws other moments than the one before it
+    random = Random(f"{settings.seed} {len(keep.blocks)}")  # noqa: S311 - an experiment's order, not a secret
+    person = Person(on, load, random)
+    lost, fresh = 0, 0
+    on.news()
+    while len(keep.blocks) < blocks:
+        tell(len(keep.blocks))
+        if fresh == _FRESH_SCREEN:
+            on.open_screen()
+            fresh = 0
+        person.prepare()
+        block = _block(on, person, settings, random, life)
+        fresh += 1
+        if covered and not _present(block, settings.ticks):
+            lost += 1
+            if lost == _MOST_LOST:
+                raise ConnectionLost("the link between the two engines went down")
+            continue
+        lost = 0
+        keep.add(block)
+    time.sleep(2.0)
+    with suppress(ControlError):
+        return person.missing()
+    return person.sent
+
+
+def _block(on: Stage, person: Person, settings: Settings, random: Random, life: int) -> Block:
+    order = cast(list[Scenario], list(settings.scenarios))
+    random.shuffle(order)
+    begins: list[float] = []
+    time.sleep(_REST_TICKS * settings.tick)
+    for scenario in order:
+        begins.append(time.monotonic())
+        person.act(scenario, settings.span, settings.tick)
+        time.sleep(settings.gap * settings.tick)
+    packets = on.news()
+    legs = {name: busiest(packets, on.watched.legs[name]) for name in LEGS}
+    return [
+        Window(
+            scenario=scenario,
+            begin=begin,
+            life=life,
+            legs={name: cut_out(legs[name], begin, settings.span) for name in LEGS},
+        )
+        for scenario, begin in zip(order, begins, strict=True)
+    ]
+
+
+def _present(block: Block, ticks: int) -> bool:
+    """Whether the link's cells were there in every window."""
+    socks: LegName = "socks"
+    return all(_cells(window.legs[socks]) >= _PRESENT * ticks for window in block)
+
+
+def _cells(seen: Seen) -> int:
+    return sum(size // CELL_SIZE for size in seen.size if size > 0)
