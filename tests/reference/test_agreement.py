@@ -13,6 +13,7 @@ from onionchat.protocol.greeting import Agreed
 from onionchat.protocol.record import ContactRecord, unpack
 
 from ..protocol.world import Person
+from . import handshake
 from .test_meeting import ROLES, Mixed, Second, both_talk, hang_up, mixed, settled
 
 OLD = ((1,), (1,))
@@ -140,6 +141,24 @@ def test_a_lost_message_3_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch) -> N
     real.reachable = True
     world.until(lambda: settled(real, second))
     assert remembered(real, second) == {(2, 3)}
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_handshake_of_another_suite_is_a_strangers(
+    role: str, version: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a later program would make it, which has no other way to say what it is."""
+    name = handshake.NAME.replace(b"MLKEM768", b"MLKEM1024")
+    assert name != handshake.NAME
+    monkeypatch.setattr(handshake, "NAME", name)
+    monkeypatch.setattr(handshake, "PROLOGUE", b"onionchat/%d" % version)
+    world, real, second = mixed(role)
+    world.run(30)
+    assert len(world.wires) > 1
+    assert all(len(wire.cells) <= 1 for wire in world.wires)
+    assert not real.online
+    assert not second.online
 
 
 @pytest.mark.parametrize(
