@@ -37,8 +37,8 @@ MAX_GRACE_SECONDS = 3.0
 """The launcher kills an engine that takes too long, and ending tor takes its time, too."""
 
 
-def main(argv: list[str]) -> int:
-    """Run the engine; returns its exit status."""
+def main(argv: list[str], kind: type[Engine] = Engine) -> int:
+    """Run the engine, which is of this ``kind``; returns its exit status."""
     parser = argparse.ArgumentParser(prog="onionchat.engine")
     parser.add_argument("channel", type=int)
     parser.add_argument("plan")
@@ -49,7 +49,8 @@ def main(argv: list[str]) -> int:
     try:
         plan = msgspec.json.decode(given.plan, type=Plan)
         password = _secret(given.control_password_fd)
-        trio.run(_run, plan, given.channel, given.passphrase_fd, password, strict_exception_groups=True)
+        secrets = given.passphrase_fd, password
+        trio.run(_run, kind, plan, given.channel, secrets, strict_exception_groups=True)
     except (OnionchatError, BaseExceptionGroup) as group:
         error = _expected(group)
         if isinstance(error, ConnectionLost):  # the launcher is gone, and the engine goes with it
@@ -59,7 +60,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-async def _run(plan: Plan, channel: int, passphrase_fd: int | None, password: str | None) -> None:
+async def _run(kind: type[Engine], plan: Plan, channel: int, secrets: tuple[int | None, str | None]) -> None:
     folder = Path(plan.vault)
     if plan.tor == "managed" and any(letter.isspace() for letter in plan.vault):
         raise ConfigError(
@@ -73,7 +74,7 @@ async def _run(plan: Plan, channel: int, passphrase_fd: int | None, password: st
                 # to the very end: services that are being ended wait for the launcher's word that tor is gone
                 launch = Launch(launcher)
                 hearing.start_soon(launch.serve)
-                await _serve(plan, launch, passphrase_fd, password)
+                await _serve(kind, plan, launch, secrets)
                 hearing.cancel_scope.cancel()
     finally:
         lock.release()
@@ -96,7 +97,10 @@ def _place(place: Path) -> Iterator[None]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-async def _serve(plan: Plan, launch: Launch, passphrase_fd: int | None, password: str | None) -> None:
+async def _serve(
+    kind: type[Engine], plan: Plan, launch: Launch, secrets: tuple[int | None, str | None]
+) -> None:
+    passphrase_fd, password = secrets
     engine: Engine | None = None
     try:
         async with trio.open_nursery() as nursery:
@@ -106,7 +110,7 @@ async def _serve(plan: Plan, launch: Launch, passphrase_fd: int | None, password
             def tell(notice: notices.AnyNotice) -> None:
                 server.tell(notice)
 
-            engine = Engine(
+            engine = kind(
                 plan=plan,
                 launch=launch,
                 nursery=nursery,

@@ -105,20 +105,20 @@ class Sender:
             if not datagram:
                 return
             match decode_to_engine(datagram):
-                case Left(link=link, real=real):
-                    self._left(link, real)
+                case Left() as report:
+                    self._left(report)
                 case WindowOver(link=link):
                     self._window_over(link)
                 case Ended(link=link):
                     self._forget(link)
 
-    def _left(self, link: int, real: int) -> None:
+    def _left(self, report: Left) -> None:
         # counted here: a report may have crossed what was laid since
-        sending = self._links.get(link)
+        sending = self._links.get(report.link)
         if sending is not None:
-            sending.laid -= real
+            sending.laid -= report.real
             if sending.free:
-                self._on_free(link)
+                self._on_free(report.link)
 
     def _window_over(self, link: int) -> None:
         if link in self._links:
