@@ -91,15 +91,13 @@ class Epoch(
 
     number: Annotated[int, msgspec.Meta(ge=0, le=MAX_NUMBER)]
     proposer: bool
-    offer: Annotated[bytes, msgspec.Meta(min_length=KEM_CIPHERTEXT_SIZE, max_length=KEM_KEY_SIZE)] | None = (
-        None
-    )
+    offer: bytes | None = None
     seed: Annotated[bytes, msgspec.Meta(min_length=KEM_SEED_SIZE, max_length=KEM_SEED_SIZE)] | None = None
     mixed: Annotated[bytes, msgspec.Meta(min_length=MIXED_SIZE, max_length=MIXED_SIZE)] | None = None
 
     def __post_init__(self) -> None:
         offered = KEM_KEY_SIZE if self.proposer else KEM_CIPHERTEXT_SIZE
-        if self._held not in _BY_HELD or (self.offer and len(self.offer) != offered):
+        if self._held not in _BY_HELD or (self.offer is not None and len(self.offer) != offered):
             raise ValueError("an epoch's parts do not fit each other")
 
     @property

@@ -82,7 +82,7 @@ def onion_public(address: str) -> bytes:
     Raises:
         CryptoError: wrong length, alphabet, checksum or version.
     """
-    if len(address) == ADDRESS_SIZE and address.endswith(_SUFFIX):
+    if len(address) == ADDRESS_SIZE:
         try:
             public = b32decode(address[: -len(_SUFFIX)].upper())[:KEY_SIZE]
         except ValueError:

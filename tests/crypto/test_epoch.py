@@ -56,6 +56,13 @@ def test_repeated_and_stale_parts_change_nothing() -> None:
         assert epoch.accept(ciphertext) is epoch
 
 
+def test_a_part_for_the_first_epoch_of_all_is_stale() -> None:
+    proposer, peer, key, ciphertext = opened()
+    for epoch in (proposer, peer):
+        assert epoch.accept(replace(key, epoch=0)) is epoch
+        assert epoch.accept(replace(ciphertext, epoch=0)) is epoch
+
+
 def test_a_second_key_for_an_answered_epoch_is_ignored() -> None:
     _, peer, _, _ = opened()
     other = Epoch(number=0, proposer=True).propose().part()

@@ -7,10 +7,11 @@ import pytest
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from onionchat.crypto.handshake import PAYLOAD_SIZES, Handshake, invite_psk, prologue
+from onionchat.crypto.handshake import PATTERN, PAYLOAD_SIZES, Handshake, invite_psk, prologue
 from onionchat.crypto.kem import KEM_KEY_SIZE, KemPair
 from onionchat.crypto.keys import KeyPair
 from onionchat.crypto.link import CELL_SIZE, ReceivingCipher, SendingCipher
+from onionchat.crypto.noise import HandshakeState
 from onionchat.errors import CryptoError, DecryptionError, LocalProtocolError
 
 from .pairs import Meeting, payloads, shaken, source
@@ -183,6 +184,22 @@ def test_an_unusable_kem_key_ends_the_handshake(monkeypatch: pytest.MonkeyPatch)
         responder.write(second)
     with pytest.raises(LocalProtocolError, match="not our turn"):
         responder.write(second)
+
+
+def test_a_message_that_holds_less_is_refused_though_it_would_open() -> None:
+    meeting = Meeting()
+    careless = HandshakeState(
+        PATTERN,
+        initiator=True,
+        prologue=prologue(meeting.onion.public),
+        random=meeting.random,
+        static=meeting.ours,
+        remote_static=meeting.theirs.public,
+        psk=meeting.psks[0],
+    )
+    message = careless.write_message(bytes(PAYLOAD_SIZES[0] - 1))
+    with pytest.raises(DecryptionError):
+        meeting.responder().read(message)
 
 
 def test_turns_and_sizes_are_kept() -> None:

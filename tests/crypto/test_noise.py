@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from hashlib import sha512
 from typing import Any
 
 import pytest
 
+from onionchat.crypto.kdf import hkdf_sha512
 from onionchat.crypto.keys import KeyPair
 from onionchat.crypto.noise import HandshakeState, Pattern, Token
 from onionchat.crypto.symmetric import CipherState, SymmetricState
@@ -156,3 +158,68 @@ def test_a_missing_key_is_our_own_mistake() -> None:
         HandshakeState(XK, initiator=True, prologue=b"", random=source(6))
     with pytest.raises(LocalProtocolError, match="not known"):
         HandshakeState(XK, initiator=False, prologue=b"", random=source(6))
+
+
+class TestSymmetricState:
+    """Each output of the key derivation has one use (5.2): what follows it shows which."""
+
+    PLAIN = b"sixteen bytes of"
+
+    def state(self) -> SymmetricState:
+        state = SymmetricState(b"name")
+        state.mix_hash(b"before")
+        return state
+
+    def test_a_mixed_key_seals_what_follows(self) -> None:
+        state = self.state()
+        okm = hkdf_sha512(salt=state.chaining_key, ikm=b"key", info=b"", size=128)
+        before = state.handshake_hash
+        state.mix_key(b"key")
+        sealed = state.encrypt_and_hash(self.PLAIN)
+        assert state.chaining_key == okm[:64]
+        assert CipherState(okm[64:96]).decrypt(before, sealed) == self.PLAIN
+        assert state.split()[0] == hkdf_sha512(salt=okm[:64], ikm=b"", info=b"", size=128)[:32]
+
+    def test_a_mixed_psk_is_hashed_and_seals_what_follows(self) -> None:
+        state = self.state()
+        okm = hkdf_sha512(salt=state.chaining_key, ikm=b"psk", info=b"", size=192)
+        before = state.handshake_hash
+        state.mix_key_and_hash(b"psk")
+        assert state.chaining_key == okm[:64]
+        assert state.handshake_hash == sha512(before + okm[64:128]).digest()
+        ad = state.handshake_hash
+        assert CipherState(okm[128:160]).decrypt(ad, state.encrypt_and_hash(self.PLAIN)) == self.PLAIN
+
+    def test_what_is_not_sealed_is_hashed_all_the_same(self) -> None:
+        writing, reading = self.state(), self.state()
+        assert writing.encrypt_and_hash(self.PLAIN) == self.PLAIN
+        assert reading.decrypt_and_hash(self.PLAIN) == self.PLAIN
+        assert writing.handshake_hash == reading.handshake_hash != self.state().handshake_hash
+
+
+@pytest.mark.parametrize("token", [Token.EE, Token.ES, Token.SE, Token.EKEM1, Token.PSK, Token.S])
+def test_a_pattern_that_uses_a_key_before_it_is_there_is_our_own_mistake(token: Token) -> None:
+    pattern = Pattern(name=b"backwards", responder_known=False, messages=((token,),))
+    with pytest.raises(LocalProtocolError, match="not known"):
+        HandshakeState(pattern, initiator=True, prologue=b"", random=source(6)).write_message(b"")
+
+
+def test_a_ciphertext_for_no_key_of_ours_is_our_own_mistake() -> None:
+    pattern = Pattern(name=b"backwards", responder_known=False, messages=((Token.EKEM1,),))
+    with pytest.raises(LocalProtocolError, match="not known"):
+        HandshakeState(pattern, initiator=False, prologue=b"", random=source(6)).read_message(bytes(1200))
+
+
+@pytest.mark.parametrize("static", [True, False])
+def test_an_exchange_needs_both_keys(static: bool) -> None:
+    """``ee`` after one side's ``e`` only: who reads has none of its own, who writes knows none of the peer's."""
+    pattern = Pattern(name=b"half", responder_known=False, messages=((Token.E, Token.EE),))
+    ours = KeyPair.generate(source(7)) if static else None
+    with pytest.raises(LocalProtocolError, match="not known"):
+        HandshakeState(pattern, initiator=True, prologue=b"", random=source(6), static=ours).write_message(
+            b""
+        )
+    with pytest.raises(LocalProtocolError, match="not known"):
+        HandshakeState(pattern, initiator=False, prologue=b"", random=source(6), static=ours).read_message(
+            KeyPair.generate(source(8)).public
+        )

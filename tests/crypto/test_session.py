@@ -72,8 +72,11 @@ def test_what_is_cut_short_or_too_long_is_refused() -> None:
             Ratchet.from_bytes(BUSY[:size])
     with pytest.raises(CryptoError, match="damaged"):
         Ratchet.from_bytes(BUSY + b"\0")
+    longest = BUSY.ljust(MAX_STATE_SIZE, b"\0")
+    with pytest.raises(CryptoError, match="damaged"):
+        Ratchet.from_bytes(longest)
     with pytest.raises(CryptoError, match="longer"):
-        Ratchet.from_bytes(BUSY + bytes(MAX_STATE_SIZE))
+        Ratchet.from_bytes(longest + b"\0")
 
 
 @settings(deadline=None)
@@ -108,30 +111,64 @@ def fields() -> list[object]:
 
 
 NAMES = SessionState.__struct_fields__
+KEYS = ("root", "own_secret", "own_public", "next_sending_header", "next_receiving_header")
+NUMBERS = ("sent", "received", "previous")
+LAST = 2**32 - 1
+RECORD = pack_key(0, NOW, bytes(32))
+FULL = [bytes(32), RECORD * MAX_SKIPPED]
+
 WRONG: list[tuple[str, object]] = [
     ("version", 2),
-    ("ad", bytes(63)),
-    ("root", bytes(33)),
+    ("version", 0),
+    *[("ad", bytes(size)) for size in (63, 65)],
+    *[(name, bytes(size)) for name in KEYS for size in (31, 33)],
     ("own_secret", None),
     ("own_public", "text of thirty-two characters ..."),
     ("sending", [bytes(32)]),
     ("sending", [bytes(32), bytes(32), bytes(32)]),
     ("receiving", [bytes(31), bytes(32)]),
-    ("sent", -1),
-    ("sent", 2**32),
-    ("received", 2**32),
+    ("receiving", [bytes(32), bytes(33)]),
+    *[(name, number) for name in NUMBERS for number in (-1, LAST + 1)],
     ("previous", 1.0),
-    ("epoch", [2**32, True, None, None, None]),
+    ("epoch", [LAST + 1, True, None, None, None]),
+    ("epoch", [-1, True, None, None, None]),
     ("epoch", [0, True, None, None, None, None]),
     ("epoch", [0, False, None, None, bytes(64)]),
+    ("epoch", [0, True, b"", bytes(64), None]),
+    *[("epoch", [0, True, bytes(size), bytes(64), None]) for size in (1183, 1185)],
+    *[("epoch", [0, True, bytes(1184), bytes(size), None]) for size in (63, 65)],
+    *[("epoch", [0, False, bytes(size), None, bytes(64)]) for size in (1087, 1089)],
+    *[("epoch", [0, False, bytes(1088), None, bytes(size)]) for size in (63, 65)],
     ("messages", 21),
+    ("messages", -1),
     ("due_at", -1),
     ("skipped", [[bytes(32), b""]]),
     ("skipped", [[bytes(32), bytes(45)]]),
-    ("skipped", [[bytes(32), bytes(44), 0]]),
-    ("skipped", [[bytes(32), bytes(44)]] * 7),
-    ("skipped", [[bytes(32), pack_key(0, NOW, bytes(32)) * 1001]] * 2),
+    ("skipped", [[bytes(32), RECORD, 0]]),
+    ("skipped", [[bytes(31), RECORD]]),
+    ("skipped", [[bytes(33), RECORD]]),
+    ("skipped", [[bytes(32), RECORD]] * 7),
+    ("skipped", [FULL, [bytes(32), RECORD]]),
+    ("skipped", [[bytes(32), RECORD * (MAX_SKIPPED + 1)]]),
 ]
+RIGHT: list[tuple[str, object]] = [
+    *[(name, number) for name in NUMBERS for number in (0, LAST)],
+    *[("epoch", [number, True, None, None, None]) for number in (0, LAST)],
+    ("epoch", [0, True, bytes(1184), bytes(64), None]),
+    ("epoch", [0, False, bytes(1088), None, bytes(64)]),
+    *[("messages", number) for number in (0, 20)],
+    ("due_at", 0),
+    ("skipped", [[bytes(32), RECORD]] * 6),
+    ("skipped", [FULL]),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), RIGHT)
+def test_a_field_may_be_anything_within_its_bounds(name: str, value: object) -> None:
+    changed = fields()
+    changed[NAMES.index(name)] = value
+    data = msgspec.msgpack.encode(changed)
+    assert Ratchet.from_bytes(data).to_bytes() == data
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG)

@@ -2,7 +2,8 @@
 
 Laws: pure; the same source always gives the same mutants in the same order. A mutant's name does not depend
 on where in the file it stands. Left alone are: annotations (but not the bounds inside ``msgspec.Meta``),
-docstrings, the wording of errors, imports, ``__slots__``, and the names of types.
+docstrings, the wording of errors, imports, ``__slots__``, the names of types, and the values of an ``Enum``,
+which are words for people.
 
 The operators are those of the literature (Offutt and others, «An experimental determination of sufficient
 mutant operators», 1996), with what Python adds to them: keywords, slices, comprehensions, cases.
@@ -203,6 +204,8 @@ class _Walker:
                 return True
             case ast.If(test=ast.Name(id="TYPE_CHECKING")):
                 return True
+            case ast.Assign() if isinstance(parent, ast.ClassDef) and _is_enum(parent):
+                return True
             case ast.Call(func=ast.Name(id=name)) if name in NAMED_TYPES:
                 return True
             case ast.Subscript(value=ast.Name(id="Literal")):
@@ -336,6 +339,10 @@ _NEGATED_ANYWAY: Final = {
     ast.GtE,
 }
 """The comparison operator gives the negation of these already."""
+
+
+def _is_enum(node: ast.ClassDef) -> bool:
+    return any(isinstance(base, ast.Name) and base.id == "Enum" for base in node.bases)
 
 
 def _lines(node: ast.AST) -> tuple[int, int]:
