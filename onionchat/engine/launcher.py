@@ -54,7 +54,7 @@ RESTART_WINDOW_SECONDS: Final = 60.0
 
 # -P: a module that lies in the working folder must never be taken for one of ours.
 _PYTHON: Final = (sys.executable, "-P", "-m")
-_ENGINE: Final = (*_PYTHON, "onionchat.engine")
+ENGINE: Final = (*_PYTHON, "onionchat.engine")
 _METRONOME: Final = (*_PYTHON, "onionchat.metronome")
 
 
@@ -64,7 +64,7 @@ def run(
     passphrase_fd: int | None = None,
     control_password_fd: int | None = None,
     lifeline_fd: int | None = None,
-    engine_command: Sequence[str] = _ENGINE,
+    engine_command: Sequence[str] = ENGINE,
 ) -> int:
     """Be the launcher until the engine has ended for good. Needs the process's main thread.
 

@@ -11,7 +11,7 @@ import sys
 
 import msgspec
 
-from ..engine.launcher import run
+from ..engine.launcher import ENGINE, run
 from ..engine.plan import Plan
 
 
@@ -21,9 +21,14 @@ def main(argv: list[str]) -> int:
     parser.add_argument("plan")
     parser.add_argument("--passphrase-fd", type=int, required=True)
     parser.add_argument("--lifeline-fd", type=int, required=True)
+    parser.add_argument("--engine", nargs=argparse.REMAINDER, default=ENGINE)
     given = parser.parse_args(argv)
-    plan = msgspec.json.decode(given.plan, type=Plan)
-    return run(plan, passphrase_fd=given.passphrase_fd, lifeline_fd=given.lifeline_fd)
+    return run(
+        msgspec.json.decode(given.plan, type=Plan),
+        passphrase_fd=given.passphrase_fd,
+        lifeline_fd=given.lifeline_fd,
+        engine_command=given.engine,
+    )
 
 
 if __name__ == "__main__":

@@ -77,6 +77,8 @@ class Station:
         self._changes = changes or {}
         self._torrc = torrc
         self._lifeline = lifeline
+        self.engine: Sequence[str] = ()
+        """A program and its first arguments that the next start has in the engine's place."""
         self._passphrase = secrets.token_urlsafe(24)
         self._log = folder.with_suffix(".log")
         self._process: subprocess.Popen[bytes] | None = None
@@ -102,6 +104,7 @@ class Station:
         # -P: the current folder must not be a place that modules are loaded from
         words = [sys.executable, "-P", "-m", "onionchat.lab.host", msgspec.json.encode(plan).decode()]
         words += ["--passphrase-fd", str(reading), "--lifeline-fd", str(self._lifeline)]
+        words += ["--engine", *self.engine] if self.engine else []
         try:
             with self._log.open("wb") as log:
                 self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
