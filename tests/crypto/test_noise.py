@@ -212,7 +212,7 @@ def test_a_ciphertext_for_no_key_of_ours_is_our_own_mistake() -> None:
 
 @pytest.mark.parametrize("static", [True, False])
 def test_an_exchange_needs_both_keys(static: bool) -> None:
-    """``ee`` after one side's ``e`` only: who reads has none of its own, who writes knows none of the peer's."""
+    """``ee`` after one side's ``e``: who reads has none of its own, who writes none of the peer's."""
     pattern = Pattern(name=b"half", responder_known=False, messages=((Token.E, Token.EE),))
     ours = KeyPair.generate(source(7)) if static else None
     with pytest.raises(LocalProtocolError, match="not known"):
