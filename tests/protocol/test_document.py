@@ -15,7 +15,7 @@ import pytest
 
 import onionchat
 from onionchat.crypto import labels
-from onionchat.crypto.handshake import invite_psk, prologue
+from onionchat.crypto.handshake import PAYLOAD_SIZES, invite_psk, prologue
 from onionchat.crypto.keys import KeyPair
 from onionchat.crypto.onion import OnionKey, onion_address
 from onionchat.protocol import body, constants
@@ -269,6 +269,17 @@ def test_the_cells_are_those_of_the_code() -> None:
         assert starts == [lay_out(cell_type, bytes(length))[:3].hex(" ") for length in lengths]
 
 
+def test_the_messages_of_the_handshake_are_those_of_the_code() -> None:
+    """What is in them is tried bit by bit in tests/crypto; here: that it fills a cell, in order."""
+    table = [row for row in rows(section("Link handshake")) if len(row) == 4 and row[0].isdigit()]
+    numbers = [tuple(int(cell.replace(",", "")) for cell in row[:3]) for row in table]
+    for message, payload in enumerate(PAYLOAD_SIZES, start=1):
+        parts = [(at, size) for number, at, size in numbers if number == message]
+        assert [at for at, _ in parts] == [sum(size for _, size in parts[:n]) for n in range(len(parts))]
+        assert sum(size for _, size in parts) == constants.CELL_SIZE
+        assert parts[-1][1] == payload + constants.CELL_TAG
+
+
 def test_the_example_is_what_comes_of_its_keys() -> None:
     onion = OnionKey.from_seed(blake2b(b"example onion seed", digest_size=32).digest())
     static = KeyPair.from_secret(blake2b(b"example static secret", digest_size=32).digest())
@@ -294,6 +305,8 @@ GREETING = "a greeting that cannot be read, or with no version or suite in commo
 INTENT = "CONTACT with a resume psk, or something else with the invite's; CONTACT without an onion"
 STEP_DOWN = "an older version or suite than was agreed before"
 TOO_FAST = "more cells than the peer's pace allows"
+HANDSHAKE_1 = "message 1 opens under none of the psks (wrong secret, used or revoked invite, stranger)"
+HANDSHAKE_2 = "message 2 or 3 does not open; an all-zero exchange; a malformed KEM key"
 ENVELOPE = "an envelope that does not open"
 
 ERRORS = {
@@ -324,21 +337,64 @@ ERRORS = {
 """What the program says of a peer's fault, and the row of «Errors» that it is."""
 
 
-def raised() -> Iterator[str]:
-    """The line of each error that the pure packages raise about a peer."""
+UNUSABLE = {
+    "the peer's public key is not usable": HANDSHAKE_2,
+    "the peer's KEM key is not usable": HANDSHAKE_2,
+}
+
+UNOPENED = {
+    "handshake": (HANDSHAKE_1, HANDSHAKE_2),
+    "noise": (HANDSHAKE_1, HANDSHAKE_2),
+    "symmetric": (HANDSHAKE_1, HANDSHAKE_2),
+    "link": (CELL,),
+    "ratchet": (ENVELOPE,),
+    "turn": (ENVELOPE,),
+    "sealing": (),
+}
+"""Where something does not open, and the rows that this is; what is sealed for keeping is nobody else's."""
+
+OUR_OWN = {
+    "a KEM ciphertext has 1,088 bytes",
+    "a KEM key has 1,184 bytes",
+    "a link key has 32 bytes",
+    "a public key has 32 bytes",
+    "a secret key has 32 bytes",
+    "an invite's secret has 16 bytes and its onion key 32",
+    "an onion service's public key has 32 bytes",
+    "static keys and psks have 32 bytes",
+    "the seed of a KEM key has 64 bytes",
+    "the seed of an onion key has 32 bytes",
+    "this is not an onion address",
+    "this ratchet state is damaged or of another version",
+    "this ratchet state is longer than one can be",
+}
+"""Not about what a peer says on a link; lengths of a peer's values are checked before."""
+
+
+def raised(*names: str) -> Iterator[tuple[str, str]]:
+    """Module and line of each error of these classes that the pure packages raise."""
     for path in [*(ROOT / "protocol").glob("*.py"), *(ROOT / "crypto").glob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
-            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            if not isinstance(node, ast.Raise):
                 continue
-            if node.func.id in ("RemoteProtocolError", "IdentityMismatch"):
-                (line,) = node.args
-                assert isinstance(line, ast.Constant), f"{path.name}: an error's line is written out"
-                yield str(line.value)
+            error = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+            if isinstance(error, ast.Name) and error.id in names:
+                line = node.exc.args[0] if isinstance(node.exc, ast.Call) else ast.Constant("")
+                assert isinstance(line, ast.Constant | ast.JoinedStr), path.name
+                yield path.stem, str(line.value) if isinstance(line, ast.Constant) else ast.unparse(line)
 
 
 def test_each_error_about_a_peer_has_its_row() -> None:
-    assert set(raised()) == ERRORS.keys()
-    assert set(ERRORS.values()) <= {row[0] for row in rows(section("Errors"))}
+    assert {line for _, line in raised("RemoteProtocolError", "IdentityMismatch")} == ERRORS.keys()
+    crypto = {line for module, line in raised("CryptoError") if module != "passphrase"}
+    assert crypto == UNUSABLE.keys() | OUR_OWN
+    assert {module for module, _ in raised("DecryptionError")} == UNOPENED.keys()
+    named = {
+        *ERRORS.values(),
+        *UNUSABLE.values(),
+        *(row for all_rows in UNOPENED.values() for row in all_rows),
+    }
+    assert named <= {row[0] for row in rows(section("Errors"))}
 
 
 def test_each_row_says_what_happens_here_and_there() -> None:
