@@ -6,12 +6,14 @@ value is built; unknown parts and fields are refused. Parts are data: nothing he
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from enum import IntEnum
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from ..errors import LocalProtocolError, RemoteProtocolError
 from .constants import ENVELOPE_BODY, MAX_LIFETIME, MAX_TEXT_BYTES, MIN_LIFETIME
+from .pace import Pace
 
 Id = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
 Key = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
@@ -81,7 +83,42 @@ class KemCiphertextPart(_Part, frozen=True, kw_only=True, array_like=True, tag=7
     ciphertext: Annotated[bytes, msgspec.Meta(min_length=1088, max_length=1088)]
 
 
-Part = TextPart | AckPart | DeletePart | HelloPart | AddressPart | KemKeyPart | KemCiphertextPart
+class PacePart(_Part, frozen=True, kw_only=True, array_like=True, tag=8):
+    """My cells on this link may come at this pace once you acknowledge it."""
+
+    id: Id
+    pace: Pace
+
+
+class Step(IntEnum):
+    """What is said of a bulk window."""
+
+    PROPOSE = 0
+    AGREE = 1
+    DECLINE = 2
+    END = 3
+    """By who proposed it: it is no more, whether it was open or nobody had answered."""
+
+
+class WindowPart(_Part, frozen=True, kw_only=True, array_like=True, tag=9):
+    """A bulk window for the cells of who proposes it."""
+
+    id: Id
+    seconds: Literal[16, 32, 64, 128, 256, 512, 1024]
+    step: Step
+
+
+Part = (
+    TextPart
+    | AckPart
+    | DeletePart
+    | HelloPart
+    | AddressPart
+    | KemKeyPart
+    | KemCiphertextPart
+    | PacePart
+    | WindowPart
+)
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[list[Part]] = msgspec.msgpack.Decoder(

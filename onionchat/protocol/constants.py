@@ -111,8 +111,6 @@ RANDOM_AHEAD_TICKS: Final = 40
 
 WINDOW_ANSWER_SECONDS: Final = 600.0
 """A proposed window that nobody answered in this time is withdrawn."""
-WINDOW_AHEAD: Final = 8
-"""Cells laid ahead in a window, 0.4 s of it, so that no slot stays empty while something is queued."""
 
 MAX_PARTIALS: Final = 4
 """Texts of one contact that are under reassembly at once; a sender finishes one before the next."""

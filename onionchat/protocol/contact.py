@@ -103,13 +103,14 @@ class Contact:
         return min((time for time in times if time is not None), default=None)
 
     def start(self, now: float) -> None:
-        """Tor is ready: dial when the next deadline is asked for."""
-        if not self._links:
+        """Tor is ready: dial when the next deadline is asked for, unless we are hidden."""
+        if not self._links and self.visible:
             self._dialling.start(now)
 
     def retry(self, now: float) -> None:
-        """Something here failed: dial again, but not at once."""
-        self._dialling.lost(now)
+        """Something here failed: dial again, but not at once, unless we are hidden."""
+        if self.visible:
+            self._dialling.lost(now)
 
     # --- the one entry -----------------------------------------------------------------------
 
@@ -154,9 +155,15 @@ class Contact:
             case events.ConnectionAccepted(link=number, at_invite=at_invite):
                 self._accept(number, at_invite, now, batch)
             case events.LinkEnded(link=number):
-                self._ended(number, now)
+                self._ended(number, now, batch)
             case events.DeadlinePassed():
                 self._due(now, batch)
+            case events.PaceChosen(pace=pace):
+                self.pace = pace
+                self.talk.terms.wish(pace)
+                self.talk.keep(batch)
+            case events.PresenceChosen(visible=visible):
+                self._appear(visible, now, batch)
             case events.LifetimeChosen(lifetime=lifetime):
                 self.record.lifetime = lifetime
                 self.talk.keep(batch)
@@ -167,6 +174,18 @@ class Contact:
                 self.talk.asked(event, now, batch)
 
     # --- links -------------------------------------------------------------------------------
+
+    def _appear(self, visible: bool, now: float, batch: Batch) -> None:
+        """Off line, nothing is dialled and nobody let in; what waits for the contact goes on waiting."""
+        if visible is not self.visible:
+            self.visible = visible
+            for number in [] if visible else self.links:
+                self._close(number, now, batch)
+            if visible:
+                self.start(now)
+            else:
+                self._dialling.pause()
+        self.talk.keep(batch)
 
     def _due(self, now: float, batch: Batch) -> None:
         for link in [k for k in self._links.values() if k.deadline is not None and k.deadline <= now]:
@@ -214,7 +233,7 @@ class Contact:
         psks = tuple(record.psks)
         if at_invite:
             psks = (Psk(generation=0, key=record.invite_psk, session=b""), *psks)
-        if not psks or (at_invite and not record.invite):
+        if not psks or not self.visible or (at_invite and not record.invite):
             batch.do(do.CloseLink(link=number))
             return
         half_open = [k for k in self._links.values() if k.half_open and k.at_invite is at_invite]
@@ -306,7 +325,7 @@ class Contact:
             self.online_since = self.online_since or now
             if link.intent is Intent.RESET:
                 self.talk.begin(link, now, batch)
-            self.talk.open(link, batch)
+            self.talk.open(link, self.pace, batch)
         if loser is None:
             return
         if loser.dialled or not winner.dialled:  # ours to close, or the peer has given it up
@@ -326,9 +345,9 @@ class Contact:
     def _close(self, number: int, now: float, batch: Batch) -> None:
         if number in self._links:
             batch.do(do.CloseLink(link=number))
-            self._ended(number, now)
+            self._ended(number, now, batch)
 
-    def _ended(self, number: int, now: float) -> None:
+    def _ended(self, number: int, now: float, batch: Batch) -> None:
         link = self._links.pop(number, None)
         if link is None:
             return
@@ -338,6 +357,7 @@ class Contact:
         was_active, link.state = link is self._active, LinkState.CLOSED
         if was_active:
             self._active, self.online_since = None, None
+            self.talk.terms.begin(None, self.pace, batch)
             self.record.last_seen = now
             self._dialling.lost(now)
         elif link.dialled and self._active is None:

@@ -1,10 +1,13 @@
 """When a contact is dialled. docs/protocol.md, «Dialling».
 
-Laws: depends on liveness and time only, never on what the user does; waits double and are random, so that two
-sides do not keep meeting half-way and tor is not flooded.
+Laws: depends on liveness and time only, never on what the user does, not even for its randomness, which is
+drawn from a seed of its own; waits double and are random, so that two sides do not keep meeting half-way and
+tor is not flooded.
 """
 
 from __future__ import annotations
+
+from hashlib import blake2b
 
 from ..crypto import RandomSource
 from .constants import DIAL_FIRST_SECONDS, DIAL_MAX_SECONDS
@@ -17,7 +20,8 @@ class Dialling:
     """The next time to dial, with which of the pair's psks."""
 
     def __init__(self, random: RandomSource) -> None:
-        self._random = random
+        self._seed = random(32)
+        self._waits = 0
         self._failures = 0
         self.refusals = 0
         """How often the peer ended a connection at message 1, since a link was last completed."""
@@ -57,5 +61,7 @@ class Dialling:
 
     def _wait(self, now: float) -> None:
         span = min(DIAL_MAX_SECONDS, DIAL_FIRST_SECONDS * 2.0 ** min(self._failures, 16))
-        share = int.from_bytes(self._random(4), "big") / 2**32
+        drawn = blake2b(self._waits.to_bytes(8, "big"), key=self._seed, digest_size=4).digest()
+        self._waits += 1
+        share = int.from_bytes(drawn, "big") / 2**32
         self.due = now + span * (0.5 + share / 2)

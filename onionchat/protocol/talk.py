@@ -32,11 +32,10 @@ from .constants import (
 from .delivery import Inbox, Outbox, seen_until
 from .greeting import Intent
 from .link import Link
+from .pace import Pace
 from .record import ContactRecord, MessageRecord, OutgoingKind, OutgoingRecord, SessionRecord, pack
+from .terms import Terms
 from .timeline import Timeline, upper_bound
-
-BATCHES_LAID = 2
-"""With one batch ready and one behind it no slot stays empty, and nothing piles up."""
 
 SESSION_RENEWED = (
     "The keys of this conversation were made anew, because one side had lost them. "
@@ -61,6 +60,7 @@ class Talk:
         self.timeline = timeline or Timeline(record.id)
         self.outbox = outbox or Outbox(record.id)
         self.inbox = inbox or Inbox(record.id)
+        self.terms = Terms(random)
         self._random = random
         self._session = session
         self._rekey_said: tuple[type, int] | None = None
@@ -75,7 +75,8 @@ class Talk:
     @property
     def next_deadline(self) -> float | None:
         """When something expires, in seconds since 1970."""
-        times = (self.timeline.next_deadline, self.outbox.next_deadline, self.inbox.next_deadline)
+        holders = (self.timeline, self.outbox, self.inbox, self.terms)
+        times = (holder.next_deadline for holder in holders)
         return min((time for time in times if time is not None), default=None)
 
     def expire(self, now: float, batch: Batch) -> None:
@@ -83,6 +84,7 @@ class Talk:
         self.timeline.expire(now, batch)
         self.outbox.expire(now, batch)
         self.inbox.expire(now, batch)
+        self.terms.expire(now, batch)
 
     # --- sessions ------------------------------------------------------------------------------
 
@@ -96,7 +98,8 @@ class Talk:
         self.record.session_lost = False
         self._stepped = True
         if link.intent is Intent.RESET:
-            self._note(SESSION_RENEWED, now, batch)
+            line = self._random(MESSAGE_ID)
+            self.timeline.note(line, SESSION_RENEWED, self.record.lifetime, now, batch)
         queued = {item.kind for item in self.outbox}
         if link.dialled and "hello" not in queued:
             self._queue("hello", now, batch)
@@ -105,8 +108,9 @@ class Talk:
             static = KeyPair.from_secret(self.record.static_secret).public
             self._queue("address", now, batch, data=onion + static)
 
-    def open(self, link: Link, batch: Batch) -> None:
+    def open(self, link: Link, pace: Pace, batch: Batch) -> None:
         """``link`` is the active one from now on: say what we have, wait for what the peer has."""
+        self.terms.begin(link, pace, batch)
         self.outbox.restart()
         self.inbox.restart()
         self._rekey_said = None
@@ -128,6 +132,13 @@ class Talk:
             case events.MessagesShown(messages=messages):
                 for message in messages:
                     self.timeline.shown(message, now, batch)
+            case (
+                events.WindowAsked()
+                | events.WindowWithdrawn()
+                | events.WindowAnswered()
+                | events.WindowEnded()
+            ):
+                self.terms.asked(event, now, batch)
             case _:
                 raise LocalProtocolError(f"an event that no contact knows: {type(event).__name__}")
 
@@ -190,7 +201,14 @@ class Talk:
             raise RemoteProtocolError("an envelope that does not belong to this session") from None
         self._stepped = True
         for part in body.unpack(opened):
-            self._part(part, session, now, batch, active=active)
+            match part:
+                case body.PacePart():
+                    link.tolerance.announced(part.pace)
+                    self.inbox.acknowledge(part.id)
+                case body.WindowPart():
+                    self.terms.heard(part, link, batch)
+                case _:
+                    self._part(part, session, now, batch, active=active)
 
     def _part(self, part: body.Part, session: Ratchet, now: float, batch: Batch, *, active: bool) -> None:
         match part:
@@ -263,6 +281,7 @@ class Talk:
     def _acknowledged(self, item: bytes, now: float, batch: Batch) -> None:
         found = self.outbox.remove(item, batch)
         if found is None:
+            self.terms.acknowledged(item, batch)
             return
         if found.kind == "text":
             self.timeline.delivered(item, now, batch)
@@ -288,7 +307,7 @@ class Talk:
             return
         if link.session_handle != self.record.session:
             return
-        while len(link.laid) < BATCHES_LAID * link.pace.batch and session.sent_in_chain < MAX_UNANSWERED:
+        while len(link.laid) < self.terms.laid_at_once and session.sent_in_chain < MAX_UNANSWERED:
             parts, finished = self._parts(session, now)
             if not parts:
                 return
@@ -320,6 +339,9 @@ class Talk:
             acks = body.AckPart(ids=self.inbox.take_acks())
             parts.append(acks)
             room -= body.size(acks)
+        terms = self.terms.take(room, body.MAX_PARTS - len(parts))
+        parts += terms
+        room -= sum(map(body.size, terms))
         items, finished = self.outbox.take(room, body.MAX_PARTS - len(parts))
         return parts + items, finished
 
@@ -361,23 +383,6 @@ class Talk:
         )
         self.record.sequence += 1
         self.keep(batch)
-
-    def _note(self, text: str, now: float, batch: Batch) -> None:
-        if self.timeline.ends_with(text):  # one line is enough, however often it had to be tried
-            return
-        lifetime = self.record.lifetime
-        note = MessageRecord(
-            id=self._random(MESSAGE_ID),
-            mine=False,
-            text=text,
-            written=now,
-            stored=now,
-            lifetime=lifetime,
-            clock=now,
-            until=upper_bound(now, lifetime),
-            system=True,
-        )
-        self.timeline.add(note, batch)
 
     def flush(self, batch: Batch) -> None:
         """Store the ratchet if it took a step; called once for each event, after everything else."""

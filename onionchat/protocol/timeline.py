@@ -57,11 +57,6 @@ class Timeline:
         """When the last message was stored."""
         return next((m.stored for m in reversed(self._messages.values())), None)
 
-    def ends_with(self, line: str) -> bool:
-        """Whether this system line is the last that was stored."""
-        last = next(reversed(self._messages.values()), None)
-        return last is not None and last.system and last.text == line
-
     @property
     def next_deadline(self) -> float | None:
         """When the next message dies."""
@@ -72,6 +67,24 @@ class Timeline:
         if self.newest is not None:
             message.stored = max(message.stored, self.newest + TIE)
         self._put(message, batch, new=True)
+
+    def note(self, message: bytes, line: str, lifetime: int, now: float, batch: Batch) -> None:
+        """Keep a line of the program's own, unless it is the last that was kept: once is enough."""
+        last = next(reversed(self._messages.values()), None)
+        if last is not None and last.system and last.text == line:
+            return
+        note = MessageRecord(
+            id=message,
+            mine=False,
+            text=line,
+            written=now,
+            stored=now,
+            lifetime=lifetime,
+            clock=now,
+            until=upper_bound(now, lifetime),
+            system=True,
+        )
+        self.add(note, batch)
 
     def delivered(self, message: bytes, now: float, batch: Batch) -> None:
         """The peer stored one of ours: its clock starts."""

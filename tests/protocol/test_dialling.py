@@ -25,15 +25,35 @@ def told(dialling: Dialling) -> tuple[bool, bool]:
 @pytest.mark.parametrize("byte", [0, 128, 255])
 def test_waits_double_up_to_a_bound_and_keep_within_the_upper_half_of_their_span(byte: int) -> None:
     dialling = Dialling(always(byte))
-    spans = []
-    for failures in range(1, 40):
+    shares = []
+    for failures in range(1, 400):
         dialling.failed(100.0, refused=False)
         span = min(DIAL_MAX_SECONDS, DIAL_FIRST_SECONDS * 2.0**failures)
         assert dialling.due is not None
         assert span / 2 <= dialling.due - 100.0 <= span
-        spans.append(dialling.due - 100.0)
-    assert spans == sorted(spans)
-    assert spans[-1] > DIAL_MAX_SECONDS / 2 - 1
+        shares.append((dialling.due - 100.0) / span)
+    assert len(set(shares)) > 390
+    assert min(shares) < 0.52
+    assert max(shares) > 0.98
+
+
+def test_waits_are_drawn_from_a_seed_of_their_own() -> None:
+    """So nothing else that is drawn, or not, moves a dial."""
+    asked: list[int] = []
+
+    def random(size: int) -> bytes:
+        asked.append(size)
+        return bytes([len(asked)]) * size
+
+    one, other = Dialling(random), Dialling(random)
+    waits = []
+    for dialling in (one, other, Dialling(always(1))):
+        for _ in range(5):
+            dialling.lost(0.0)
+            waits.append(dialling.due)
+    assert asked == [32, 32]
+    assert waits[:5] == waits[10:]
+    assert not set(waits[:5]) & set(waits[5:10])
 
 
 def test_a_link_that_was_lost_is_dialled_again_soon_however_long_it_took_before() -> None:
