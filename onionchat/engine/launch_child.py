@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from .launch_channel import Child, Ended
+from .process import overwriting
 
 GRACE_SECONDS: Final = 5.0
 """From SIGTERM to SIGKILL."""
@@ -67,6 +68,7 @@ class Children:
             stderr=output,
             pass_fds=tuple(descriptors),
             start_new_session=True,
+            env=overwriting() if what == "metronome" else None,  # it holds keys, as the engine does
         )
         if priority:
             with contextlib.suppress(OSError):

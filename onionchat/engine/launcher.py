@@ -41,7 +41,7 @@ from .launch_channel import (
 )
 from .launch_child import GRACE_SECONDS, Children
 from .plan import Plan
-from .process import harden
+from .process import harden, overwriting
 
 STOP_SECONDS: Final = 10.0
 """What an engine that was asked to end may take."""
@@ -174,6 +174,7 @@ class _Launcher:
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(), *self._secrets.values()),
                 start_new_session=True,
+                env=overwriting(),
             )
             self._engine = engine
             theirs.close()

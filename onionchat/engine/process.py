@@ -1,4 +1,4 @@
-"""What the engine's process does to itself before it holds a secret.
+"""What is done to the engine's process before it holds a secret.
 
 Laws: nothing here is optional where the system offers it; what it does not offer is not an error.
 """
@@ -11,6 +11,23 @@ import os
 import resource
 
 PR_SET_DUMPABLE = 4
+
+_OVERWRITE = {
+    "PYTHONMALLOC": "malloc",
+    "GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0",
+}
+
+
+def overwriting() -> dict[str, str]:
+    """Our environment, for a process that is to overwrite whatever it frees, as soon as it frees it.
+
+    glibc does so when asked, also with what libraries in C free; but neither with what Python's own allocator
+    keeps for later, nor with what lies in a thread's cache, so both go. With another libc nothing is asked.
+    """
+    with contextlib.suppress(ValueError, OSError):
+        if (os.confstr("CS_GNU_LIBC_VERSION") or "").startswith("glibc"):
+            return {**os.environ, **_OVERWRITE}
+    return dict(os.environ)
 
 
 def harden() -> None:
