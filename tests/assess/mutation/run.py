@@ -26,7 +26,7 @@ from . import trial
 from .ledger import Ledger, Outcome, Verdict, text_hash
 from .operators import Mutant, mutants
 from .summary import summarise
-from .target import PACKAGES, Module, modules, test_folders
+from .target import PACKAGES, Module, modules, selection, test_folders
 from .trace import Trace
 
 FIRST_SECONDS: Final = 2.0
@@ -107,7 +107,7 @@ def _trace(package: str, folder: Path, state: str) -> Trace:
     file = folder / f"trace-{text_hash((state + sources).encode())}.json"
     if not file.exists():
         print(f"{package}: looking which tests run what", flush=True)
-        command = [sys.executable, "-m", "tests.assess.mutation.trace", str(file), *test_folders(package)]
+        command = [sys.executable, "-m", "tests.assess.mutation.trace", str(file), *selection(package)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode:
             file.unlink(missing_ok=True)
@@ -204,7 +204,7 @@ def main(arguments: Sequence[str]) -> int:
         if not controls[package]:
             return 1
         work = functools.partial(_work, chosen, bench, progress)
-        if trial.host([module.file for module in chosen], test_folders(package), work):
+        if trial.host([module.file for module in chosen], selection(package), work):
             return 1
         work(None)
     ledger = Ledger(folder)  # with what the hosts wrote down

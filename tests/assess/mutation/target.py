@@ -1,7 +1,8 @@
 """What is mutated, and with which tests.
 
 Laws: a package is judged by its own tests and the frozen vectors; the protocol also by the second
-implementation, which speaks with it. The tests of what is built upon a package do not count.
+implementation, which speaks with it. The tests of what is built upon a package do not count, and neither do
+those that take most of a minute each.
 """
 
 from __future__ import annotations
@@ -13,6 +14,13 @@ from typing import Final
 from ..report import ROOT
 
 PACKAGES: Final = ("onionchat.crypto", "onionchat.protocol")
+
+LEFT_OUT: Final = (
+    "tests/crypto/test_memory.py",
+    "tests/crypto/test_ratchet_machine.py",
+    "tests/protocol/test_diagrams.py",
+)
+"""Searches through long lives and through other processes' memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,18 +62,22 @@ def modules(package: str) -> list[Module]:
 def test_folders(package: str) -> tuple[str, ...]:
     """The folders with the tests that judge a package."""
     name = package.rpartition(".")[2]
-    return (
-        ("tests/crypto", "tests/vectors")
-        if name == "crypto"
-        else (f"tests/{name}", "tests/vectors", "tests/reference")
-    )
+    if name == "crypto":
+        return ("tests/crypto", "tests/vectors")
+    return (f"tests/{name}", "tests/vectors", "tests/reference")
+
+
+def selection(package: str) -> list[str]:
+    """The same for pytest, without what is left out."""
+    return [*test_folders(package), *(f"--ignore={file}" for file in LEFT_OUT)]
 
 
 def digests(*folders: str) -> dict[str, str]:
     """A hash of each Python file and each frozen vector in some folders, by its path from the root."""
-    files = [file for folder in folders for file in (ROOT / folder).rglob("*")]
+    files = sorted(file for folder in folders for file in (ROOT / folder).rglob("*") if file.is_file())
+    names = {file.relative_to(ROOT).as_posix(): file for file in files}
     return {
-        file.relative_to(ROOT).as_posix(): hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest()
-        for file in sorted(files)
-        if file.suffix == ".py" or (file.is_file() and "v1" in file.parts)
+        name: hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest()
+        for name, file in names.items()
+        if name not in LEFT_OUT and (file.suffix == ".py" or "v1" in file.parts)
     }
