@@ -81,11 +81,8 @@ class Invitation:
         match event:
             case events.ConnectionAccepted(link=number):
                 self._accept(number, now, batch)
-            case events.CellReceived(link=number, cell=cell) if number in self._links:
-                try:
-                    self._cell(self._links[number], cell, now, batch)
-                except (RemoteProtocolError, CryptoError):
-                    self._close(number, batch)
+            case events.CellReceived(link=number, cell=cell):
+                self._received(number, cell, now, batch)
             case events.LinkEnded(link=number):
                 self._links.pop(number, None)
             case events.PaceChosen(pace=pace):
@@ -99,7 +96,7 @@ class Invitation:
                     if link.deadline is not None and link.deadline <= now:
                         self._close(number, batch)
             case _:
-                pass
+                raise LocalProtocolError(f"an event that no invite knows: {type(event).__name__}")
         return batch.commands()
 
     def _accept(self, number: int, now: float, batch: Batch) -> None:
@@ -123,6 +120,15 @@ class Invitation:
             pace=self.pace,
             now=now,
         )
+
+    def _received(self, number: int, cell: bytes, now: float, batch: Batch) -> None:
+        link = self._links.get(number)
+        if link is None:  # closed by us; what was on its way does not count
+            return
+        try:
+            self._cell(link, cell, now, batch)
+        except (RemoteProtocolError, CryptoError):
+            self._close(number, batch)
 
     def _cell(self, link: Link, cell: bytes, now: float, batch: Batch) -> None:
         match link.receive(cell, random=self._around.random, now=now):

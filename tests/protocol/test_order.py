@@ -93,6 +93,17 @@ def test_an_invite_that_was_used_takes_no_more_connections() -> None:
     assert invitation.handle(events.LinkEnded(link=99), world.now) == ()
 
 
+def test_an_invite_knows_nothing_of_what_is_a_contacts() -> None:
+    world, ada, _ = strangers()
+    invitation = ada.invitation
+    assert invitation is not None
+    with pytest.raises(LocalProtocolError, match="SlotFreed"):
+        invitation.handle(events.SlotFreed(link=1, waiting=0), world.now)
+    with pytest.raises(LocalProtocolError, match="TextWritten"):
+        invitation.handle(events.TextWritten(id=bytes(16), text="too early"), world.now)
+    assert invitation.handle(events.CellReceived(link=1, cell=bytes(CELL_SIZE)), world.now) == ()
+
+
 def test_no_session_begins_twice_with_one_handshake() -> None:
     world, _, ben = friends()
     link = a_link(ben)
