@@ -383,6 +383,12 @@ class TestEpochs:
         initiator.receive(responder.send())
         refuses(forgetful, initiator.send())
 
+    def test_a_mark_on_a_chain_that_mixed_nothing_is_refused(self) -> None:
+        initiator, responder = sides()
+        exchange_turns(initiator, responder)
+        refuses(responder, marked_as(initiator, 1))
+        assert responder.receive(initiator.send(BODY)) == BODY
+
     def test_a_mark_from_the_wrong_side_is_refused(self) -> None:
         initiator, responder = answered()
         mixed = responder.ratchet._state.epoch.mixed
