@@ -18,7 +18,7 @@ from onionchat.errors import CryptoError, DecryptionError, LocalProtocolError, R
 
 from .handshake import changed
 from .structure import bend_packed
-from .target import Run, Target, attempt, guarded, head, require
+from .target import Refused, Run, Target, attempt, guarded, head, require
 
 _NOW: Final = 1_700_000_000
 _HEADER: Final = 44
@@ -38,7 +38,8 @@ class _Side:
         return self.ratchet.decrypt(envelope, random=self.random, now=_NOW)
 
 
-def _sides() -> tuple[_Side, _Side]:
+def sides() -> tuple[_Side, _Side]:
+    """Initiator and responder of a session."""
     random = Random(1).randbytes
     seed = SessionSeed(**{name: random(32) for name in SessionSeed.__slots__})
     own = KeyPair.generate(random)
@@ -50,7 +51,7 @@ class _Scene:
     """A receiver that has skipped keys in an older chain and in the present one, and its peer."""
 
     def __init__(self) -> None:
-        self.sender, receiver = _sides()
+        self.sender, receiver = sides()
         for _ in range(2):
             self.sender.send()
             receiver.receive(self.sender.send())
@@ -72,25 +73,25 @@ class _Scene:
 
 
 def _make_envelope() -> Run:
-    scene = _Scene()
+    scene, bytes_of = _Scene(), Random(5).randbytes
+    receiver = Ratchet.from_bytes(scene.receiver)
 
     def run(data: bytes) -> str:
+        nonlocal receiver
         envelope, honest = _envelope(scene, data)
-        ratchet = Ratchet.from_bytes(scene.receiver)
-        body = b""
+        ratchet, state = receiver, receiver._state
         try:
-            body = attempt(
-                lambda: ratchet.decrypt(envelope, random=Random(5).randbytes, now=_NOW), DecryptionError
-            )
-        finally:
-            require(
-                bool(body) or ratchet.to_bytes() == scene.receiver,
-                "an envelope that does not open changes nothing",
-            )
+            body = attempt(lambda: ratchet.decrypt(envelope, random=bytes_of, now=_NOW), DecryptionError)
+        except Refused:
+            require(ratchet._state is state, "an envelope that does not open changes nothing")
+            raise
+        receiver = Ratchet.from_bytes(scene.receiver)
         require(honest is not None and body == honest, "an envelope opens to what was sealed")
+        kept = ratchet.to_bytes()
         try:
-            ratchet.decrypt(envelope, random=Random(6).randbytes, now=_NOW)
+            ratchet.decrypt(envelope, random=bytes_of, now=_NOW)
         except DecryptionError:
+            require(ratchet.to_bytes() == kept, "an envelope that was opened before changes nothing")
             return "taken"
         require(holds=False, law="an envelope opens once")
         return ""
@@ -146,13 +147,12 @@ def _envelope_seeds() -> Sequence[bytes]:
 
 
 def _make_state() -> Run:
-    envelope = _Scene().genuine(bytes(BODY_SIZE))
+    envelope, random = _Scene().genuine(bytes(BODY_SIZE)), Random(7).randbytes
 
     def run(data: bytes) -> str:
         ratchet = attempt(lambda: Ratchet.from_bytes(data), CryptoError)
         kept = ratchet.to_bytes()
         require(Ratchet.from_bytes(kept).to_bytes() == kept, "a state comes back as it was")
-        random = Random(7).randbytes
         outcome = "taken"
         try:
             ratchet.encrypt(bytes(BODY_SIZE), random=random, now=_NOW)
@@ -174,7 +174,7 @@ def _make_state() -> Run:
 @cache
 def _states() -> Sequence[bytes]:
     """States in every phase of an epoch, without and with skipped keys."""
-    first, second = _sides()
+    first, second = sides()
     found = [first.ratchet.to_bytes(), second.ratchet.to_bytes()]
     for _ in range(11):
         second.receive(first.send())
