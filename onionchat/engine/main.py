@@ -20,6 +20,7 @@ import msgspec
 import trio
 
 from ..control import control_socket, notices, run_folder
+from ..crypto.stack import wipe_stack
 from ..errors import ConfigError, ConnectionLost, CryptoError, OnionchatError, StoreError, TransportError
 from ..store import MemoryVault, VaultLock, vault_exists
 from .answer import Answers
@@ -50,7 +51,15 @@ def main(argv: list[str], kind: type[Engine] = Engine) -> int:
         plan = msgspec.json.decode(given.plan, type=Plan)
         password = _secret(given.control_password_fd)
         secrets = given.passphrase_fd, password
-        trio.run(_run, kind, plan, given.channel, secrets, strict_exception_groups=True)
+        trio.run(
+            _run,
+            kind,
+            plan,
+            given.channel,
+            secrets,
+            strict_exception_groups=True,
+            instruments=(StackWiper(),),
+        )
     except (OnionchatError, BaseExceptionGroup) as group:
         error = _expected(group)
         if isinstance(error, ConnectionLost):  # the launcher is gone, and the engine goes with it
@@ -58,6 +67,14 @@ def main(argv: list[str], kind: type[Engine] = Engine) -> int:
         sys.stderr.write(f"error: {error.message}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
         return max(2, min(error.exit_code, 9))
     return 0
+
+
+class StackWiper(trio.abc.Instrument):
+    """Leaves nothing on the stack between two steps of any task: trio's loop is what runs least deep."""
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        """Whatever the step used is done with."""
+        wipe_stack()
 
 
 async def _run(kind: type[Engine], plan: Plan, channel: int, secrets: tuple[int | None, str | None]) -> None:
