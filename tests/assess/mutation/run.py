@@ -56,7 +56,7 @@ class Bench:
         self.ledger = ledger
         self.state = ledger.state(test_folders(package))
         self.trace = _trace(package, folder, self.state)
-        self.dear = _left_out(self.trace)
+        self.left_out = _left_out(self.trace)
         self.kills: dict[str, Counter[str]] = defaultdict(Counter)
 
     def tests(self, job: Job) -> list[int]:
@@ -74,7 +74,7 @@ class Bench:
             name = self.trace.tests[test]
             return -kills[name], not name.startswith(own), test not in touched, self.trace.seconds[test]
 
-        return sorted(ran - self.dear, key=rank)
+        return sorted(ran - self.left_out, key=rank)
 
     def stages(self, job: Job) -> Iterator[list[int]]:
         """The tests for a mutant in two parts, each with its trial."""
@@ -90,11 +90,12 @@ class Bench:
 
 
 def _left_out(trace: Trace) -> set[int]:
-    """Long tests, and of dear parametrised tests all cases but the first, the middle and the last."""
+    """Failing and long tests, and of dear parametrised tests all cases but the first, the middle and the last."""
     cases: dict[str, list[int]] = defaultdict(list)
     for number, test in enumerate(trace.tests):
         cases[test.partition("[")[0]].append(number)
     left = {number for number, seconds in enumerate(trace.seconds) if seconds > LONG_SECONDS}
+    left |= set(trace.failed)
     for numbers in cases.values():
         if len(numbers) > CASES and sum(trace.seconds[number] for number in numbers) > DEAR_SECONDS:
             left |= set(numbers) - {numbers[0], numbers[len(numbers) // 2], numbers[-1]}
@@ -109,9 +110,8 @@ def _trace(package: str, folder: Path, state: str) -> Trace:
         print(f"{package}: looking which tests run what", flush=True)
         command = [sys.executable, "-m", "tests.assess.mutation.trace", str(file), *selection(package)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        if done.returncode:
-            file.unlink(missing_ok=True)
-            raise SystemExit(f"the tests fail without any mutant:\n{done.stdout[-3000:]}")
+        if not file.exists():
+            raise SystemExit(f"the tests cannot be run:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
     return msgspec.json.decode(file.read_bytes(), type=Trace)
 
 
@@ -177,7 +177,7 @@ def _identity(package: str, bench: Bench) -> bool:
     for module in modules(package):
         tree = ast.parse(ast.unparse(ast.parse(module.source)))
         code[module.name] = (module.file, compile(tree, str(ROOT / module.file), "exec"))
-    numbers = [number for number in range(len(bench.trace.tests)) if number not in bench.dear]
+    numbers = [number for number in range(len(bench.trace.tests)) if number not in bench.left_out]
     seconds = 60 + 2 * sum(bench.trace.seconds)
     result, by = trial.outcome(trial.begin(code, [bench.trace.tests[one] for one in numbers], seconds))
     if result != "survived":
@@ -200,9 +200,9 @@ def main(arguments: Sequence[str]) -> int:
         if not chosen:
             continue
         bench = Bench(package, ledger, folder)
-        controls[package] = _identity(package, bench)
-        if not controls[package]:
-            return 1
+        controls[package] = _identity(package, bench) and not bench.trace.failed
+        for test in bench.trace.failed:
+            print(f"fails without any mutant, and is left out: {bench.trace.tests[test]}", flush=True)
         work = functools.partial(_work, chosen, bench, progress)
         if trial.host([module.file for module in chosen], selection(package), work):
             return 1

@@ -25,11 +25,13 @@ class Trace(msgspec.Struct, frozen=True):
     Attributes:
         tests: their names, in the order in which they ran.
         seconds: how long each took, while it was traced.
+        failed: those that fail without any mutant, and so can judge none.
         ran: by file (as seen from the root) and line, which tests ran it; not what merely imported it.
     """
 
     tests: list[str]
     seconds: list[float]
+    failed: list[int]
     ran: dict[str, dict[int, list[int]]]
 
     def of(self, file: str, lines: tuple[int, int]) -> set[int]:
@@ -44,6 +46,7 @@ class _Watch:
     def __init__(self, tracer: coverage.Coverage) -> None:
         self.tracer = tracer
         self.seconds: dict[str, float] = {}
+        self.failed: set[str] = set()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
@@ -54,6 +57,8 @@ class _Watch:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
+        if report.failed:
+            self.failed.add(report.nodeid)
 
 
 ARGUMENTS: Final = ("--tb=native", "-p", "no:cacheprovider", "-p", "no:cov", "-p", "no:xdist", "-q")
@@ -75,7 +80,8 @@ def main(arguments: Sequence[str]) -> int:
         lines = data.contexts_by_lineno(file).items()
         name = Path(file).relative_to(ROOT).as_posix()
         ran[name] = {line: sorted(numbers[test] for test in names if test) for line, names in lines}
-    Path(out).write_bytes(msgspec.json.encode(Trace(tests, list(watch.seconds.values()), ran)))
+    failed = sorted(numbers[test] for test in watch.failed)
+    Path(out).write_bytes(msgspec.json.encode(Trace(tests, list(watch.seconds.values()), failed, ran)))
     return int(status)
 
 
