@@ -128,7 +128,7 @@ def _envelope(scene: _Scene, data: bytes) -> tuple[bytes, bytes | None]:
 
 
 def _envelope_seeds() -> Sequence[bytes]:
-    numbers = [(0, 1), (1, 0), (0, 999), (1, 1002), (2**32 - 1, 0), (0, 2**32 - 1)]
+    numbers = [(0, 1), (1, 0), (0, 30), (1, 33), (2**32 - 1, 0), (0, 2**32 - 1)]
     headers = [
         previous.to_bytes(4, "big") + number.to_bytes(4, "big") + bytes(4) for previous, number in numbers
     ]

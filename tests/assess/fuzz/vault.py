@@ -9,7 +9,7 @@ from typing import Final
 from onionchat.crypto.passphrase import MIB, PassphraseCost
 from onionchat.errors import StoreError, VaultCorrupt
 from onionchat.store.header import Header
-from onionchat.store.page import PLAIN_SIZE, Entry, key_at, put_entry, tags_in
+from onionchat.store.page import PLAIN_SIZE, SLOTS_PER_PAGE, Entry, key_at, put_entry, tags_in
 from onionchat.store.record import Name, Record, Tags
 from onionchat.store.slot import MAX_VALUE, SIDE_SIZE
 from onionchat.store.slot import _unframe as read_side
@@ -18,6 +18,8 @@ from onionchat.store.tree import unpack_root
 from .target import Run, Target, attempt, guarded, require
 
 _CHECKSUM: Final = 16
+_PAGE: Final = 4 * PLAIN_SIZE // SLOTS_PER_PAGE
+"""Bytes of the first four places: the others are like them."""
 
 
 def _make_header() -> Run:
@@ -78,7 +80,7 @@ def _make_root() -> Run:
 
 def _make_page() -> Run:
     def run(data: bytes) -> str:
-        page = bytearray(data[:PLAIN_SIZE].ljust(PLAIN_SIZE, b"\0"))
+        page = bytearray(data[:_PAGE].ljust(_PAGE, b"\0"))
         kept = bytes(page)
         found = [(place, tags) for place, tags in enumerate(tags_in(page)) if tags is not None]
         for place, tags in found[:3]:
@@ -113,6 +115,6 @@ TARGETS: Final = (
         seeds=lambda: [bytes(37), bytes(32) + b"\1\0\0\0\1", bytes(36)],
         longest=48,
     ),
-    Target(name="vault-page", make=_make_page, seeds=lambda: [b"", bytes(range(256))], longest=PLAIN_SIZE),
+    Target(name="vault-page", make=_make_page, seeds=lambda: [b"", bytes(range(192))], longest=_PAGE),
     Target(name="vault-value", make=_make_value, seeds=_value_seeds, longest=1100),
 )
