@@ -90,7 +90,7 @@ class Bench:
 
 
 def _left_out(trace: Trace) -> set[int]:
-    """Failing and long tests, and of dear parametrised ones all cases but the first, the middle and the last."""
+    """Failing and long tests; of dear parametrised ones all cases but the first, the middle and the last."""
     cases: dict[str, list[int]] = defaultdict(list)
     for number, test in enumerate(trace.tests):
         cases[test.partition("[")[0]].append(number)
