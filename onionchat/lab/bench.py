@@ -38,7 +38,13 @@ def _protocol(folder: Path, line: int, tell: Tell, quick: bool) -> Evidence:
     return measure(folder, lifeline=line, tell=tell, quick=quick)
 
 
-SUITES: Final[dict[str, Suite]] = {"start": _start, "link": _link, "protocol": _protocol}
+def _timer(folder: Path, line: int, tell: Tell, quick: bool) -> Evidence:
+    from .timer import measure
+
+    return measure(lifeline=line, tell=tell, quick=quick)
+
+
+SUITES: Final[dict[str, Suite]] = {"start": _start, "link": _link, "protocol": _protocol, "timer": _timer}
 
 
 def run_bench(suite: str, *, quick: bool, json: bool) -> int:

@@ -28,8 +28,11 @@ _FRESH_SECONDS: Final = 10.0
 
 
 @contextmanager
-def workplace() -> Iterator[Path]:
+def workplace(*, on_disk: bool = False) -> Iterator[Path]:
     """A fresh folder, removed with all in it when the block ends.
+
+    Args:
+        on_disk: not in memory, for what is to wait for the disk.
 
     Raises:
         ConfigError: there is no place for it.
@@ -37,7 +40,7 @@ def workplace() -> Iterator[Path]:
     roots = _roots()
     for root in roots:
         _clear(root)
-    folder = _make(roots)
+    folder = _make(roots[1:] if on_disk else roots)
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
