@@ -15,7 +15,7 @@ from typing import Final
 from .target import Target
 
 KEPT: Final = Path(__file__).resolve().parents[2] / "vectors" / "fuzz"
-MOST_FILES: Final = 60
+MOST_FILES: Final = 40
 MOST_BYTES: Final = 64 * 1024
 _PREFIX: Final = "input-"
 

@@ -21,7 +21,7 @@ from onionchat.errors import CryptoError, LocalProtocolError, RemoteProtocolErro
 from onionchat.protocol import greeting
 
 from .greeting import INITIATOR, RESPONDER
-from .target import HANDSHAKE_GOAL, Run, Target, attempt, guarded, head, require
+from .target import HANDSHAKE_GOAL, Refused, Run, Target, attempt, guarded, head, require
 
 WIRE, RAW, PAYLOAD, FIRST, SECOND = range(5)
 """What the first byte of an input says: change the sealed message, replace it, put this into its payload, or
@@ -186,11 +186,11 @@ def _follow(message: int, reader: Handshake, payload: bytes) -> str:
     """What the protocol does at once with a message that was taken."""
     if message == 1:
         empty = greeting.is_empty(payload)
-        reader.write(greeting.fill(_GREETINGS[1], 2))
+        _answer(reader, 2)
         return f"taken {empty}"
     if message == 2:
         found = attempt(lambda: greeting.read(payload, greeting.ResponderGreeting), RemoteProtocolError)
-        reader.write(greeting.fill(_GREETINGS[2], 3))
+        _answer(reader, 3)
         session = reader.secrets().session
         attempt(
             lambda: Ratchet.initiate(session, peer_ratchet=found.ratchet, random=Random(1).randbytes, now=1),
@@ -202,6 +202,15 @@ def _follow(message: int, reader: Handshake, payload: bytes) -> str:
     attempt(lambda: greeting.read(payload, greeting.InitiatorGreeting), RemoteProtocolError)
     Ratchet.respond(reader_secrets.session, own_ratchet=_OWN_RATCHET, now=1)
     return "taken, a session begun"
+
+
+def _answer(reader: Handshake, message: int) -> None:
+    """The next message; a KEM key that is malformed shows only now."""
+    try:
+        attempt(lambda: reader.write(greeting.fill(_GREETINGS[message - 1], message)), CryptoError)
+    except Refused:
+        _require_over(reader)
+        raise
 
 
 def _seeds(message: int) -> Callable[[], Sequence[bytes]]:
