@@ -17,7 +17,7 @@ from ..crypto.keys import KeyPair
 from ..crypto.onion import OnionKey
 from ..errors import CryptoError, IdentityMismatch, LocalProtocolError, RemoteProtocolError
 from . import commands as do
-from . import events, keyring
+from . import events, greeting, keyring
 from .batch import Batch
 from .cell import CellType, split_have
 from .commands import Command
@@ -82,7 +82,9 @@ class Contact:
 
     @property
     def problem(self) -> str:
-        """A line for people where a first contact comes to nothing; empty otherwise."""
+        """A line for people where no link can come about, or a first contact comes to nothing; else empty."""
+        if self.record.version not in greeting.VERSIONS or self.record.suite not in greeting.SUITES:
+            return "you have met this contact with a newer onionchat; update this one to reach them again"
         if not self._joining:
             return ""
         if self._dialling.refused:

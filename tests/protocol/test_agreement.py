@@ -52,3 +52,5 @@ def test_a_contact_that_steps_down_gets_no_further_than_the_handshake(field: str
         assert not wire.whole
     assert not ada.online
     assert not ben.online
+    assert "update" in ada.known.problem
+    assert ben.known.problem == ""
