@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import chat, contact, engine, evidence, identity, invite, message, serve
+from . import chat, contact, engine, evidence, identity, invite, message, policy, serve
 
 COMMANDS = (
     serve.serve,
@@ -17,6 +17,9 @@ COMMANDS = (
     message.delete,
     message.lifetime,
     message.watch,
+    policy.policy,
+    policy.presence,
+    policy.window,
     evidence.demo,
     evidence.bench,
 )

@@ -23,3 +23,11 @@ MIN_LIFETIME: Final = 5
 
 MAX_LIFETIME: Final = 28 * 24 * 3600
 """Seconds; below the time that skipped message keys are kept."""
+
+MIN_TICK: Final = 0.25
+MAX_TICK: Final = 30.0
+"""Seconds between two batches on a link."""
+
+MIN_BUDGET: Final = 0.1
+MAX_BUDGET: Final = 10_000.0
+"""Thousand bytes of cells per second, for all links together."""

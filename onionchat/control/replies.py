@@ -15,6 +15,11 @@ MessageState = Literal["queued", "sent", "delivered", "received", "read"]
 # own: queued -> sent (a cell with its last part left) -> delivered (the peer stored it)
 # theirs: received -> read (shown)
 VaultState = Literal["absent", "locked", "open"]
+Level = Literal["constant", "poisson", "burst"]
+Scope = Literal["contact", "identity", "vault"]
+Source = Literal["contact", "identity", "vault", "engine", "budget"]
+WindowState = Literal["none", "asked", "open"]
+# asked: an answer is awaited
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
@@ -94,6 +99,29 @@ class Invites(Result, frozen=True, kw_only=True, tag="invites"):
     invites: list[Invite]
 
 
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+    """When cells leave on a contact's link, and what that costs on an idle link."""
+
+    level: Level
+    tick: float
+    """Mean seconds between two batches."""
+    batch: int
+    """Cells that leave together."""
+    covered: bool
+    """False: cells leave when something is sent, and whoever watches the timing sees when."""
+    delay: float
+    """Seconds that a short message waits for its slot in the mean."""
+    megabytes: float
+    """Million bytes a day that our cells cost on the local network for a contact who is on line all day."""
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """A bulk window in one direction."""
+
+    state: WindowState = "none"
+    seconds: int = 0
+
+
 class Contact(Result, frozen=True, kw_only=True, tag="contact"):
     """A peer as one identity knows it."""
 
@@ -110,6 +138,14 @@ class Contact(Result, frozen=True, kw_only=True, tag="contact"):
     """Seconds that a message of this conversation lives."""
     unread: int = 0
     last_message: float | None = None
+    schedule: Schedule
+    """What its link follows now."""
+    visible: bool = True
+    """False while we appear offline to it."""
+    window: Window = Window()
+    """For what we send."""
+    their_window: Window = Window()
+    """For what they send; while it is asked for, it is ours to answer."""
 
 
 class Contacts(Result, frozen=True, kw_only=True, tag="contacts"):
@@ -143,6 +179,25 @@ class Conversation(Result, frozen=True, kw_only=True, tag="conversation"):
     messages: list[Message]
 
 
+class Policy(Result, frozen=True, kw_only=True, tag="policy"):
+    """What holds for a contact, an identity or the vault, where it comes from, and what else there is."""
+
+    scope: Scope
+    schedule: Schedule
+    source: Source
+    """Where the schedule comes from: the narrowest that has one, the engine's default, or the budget."""
+    visible: bool
+    """Whether we are to be seen on line there, the wider ones considered."""
+    hidden_by: Scope | None = None
+    """Who hides us: the widest that does."""
+    budget: float | None = None
+    """Thousand bytes of cells per second for all links together, where one is set."""
+    places: int = 0
+    """With a budget: places in the rotation, one for each contact, the next power of two."""
+    choices: list[Schedule]
+    """What could be chosen instead, with what it costs."""
+
+
 AnyResult = (
     Done
     | StatusReport
@@ -154,6 +209,7 @@ AnyResult = (
     | Contacts
     | Message
     | Conversation
+    | Policy
 )
 
 

@@ -8,11 +8,23 @@ that an earlier reply gave (lower-case hex of random bytes), never by a key or a
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 
-from .limits import MAX_CODE, MAX_HANDLE, MAX_LIFETIME, MAX_NAME, MAX_PASSPHRASE, MAX_TEXT, MIN_LIFETIME
+from .limits import (
+    MAX_BUDGET,
+    MAX_CODE,
+    MAX_HANDLE,
+    MAX_LIFETIME,
+    MAX_NAME,
+    MAX_PASSPHRASE,
+    MAX_TEXT,
+    MAX_TICK,
+    MIN_BUDGET,
+    MIN_LIFETIME,
+    MIN_TICK,
+)
 
 MAX_ID: Final = 2**53
 """Whole numbers up to this one survive every JSON reader."""
@@ -21,6 +33,10 @@ Handle = Annotated[str, msgspec.Meta(max_length=MAX_HANDLE, pattern=r"^[0-9a-f]+
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
 Passphrase = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_PASSPHRASE)]
 Seconds = Annotated[int, msgspec.Meta(ge=MIN_LIFETIME, le=MAX_LIFETIME)]
+Level = Literal["constant", "poisson", "burst"]
+Tick = Annotated[float, msgspec.Meta(ge=MIN_TICK, le=MAX_TICK)]
+Batch = Literal[1, 2, 4, 8]
+WindowSeconds = Literal[16, 32, 64, 128, 256, 512, 1024]
 
 
 class Request(
@@ -159,6 +175,66 @@ class SetLifetime(Request, frozen=True, kw_only=True, tag="set-lifetime"):
     lifetime: Seconds
 
 
+class PolicyShow(Request, frozen=True, kw_only=True, tag="policy-show"):
+    """What holds for a contact, an identity, or (with neither) the vault. Reply: `replies.Policy`."""
+
+    contact: Handle | None = None
+    identity: Handle | None = None
+
+
+class ScheduleSet(Request, frozen=True, kw_only=True, tag="schedule-set"):
+    """When cells leave, for a contact, an identity, or (with neither) the vault. Reply: `replies.Policy`.
+
+    What is not given stays as it is in effect; with ``inherit`` what was set there is dropped, and what
+    the next wider one says holds again. Links that are up change over once the peer knows.
+    """
+
+    contact: Handle | None = None
+    identity: Handle | None = None
+    level: Level | None = None
+    tick: Tick | None = None
+    batch: Batch | None = None
+    inherit: bool = False
+
+
+class BudgetSet(Request, frozen=True, kw_only=True, tag="budget-set"):
+    """Share ``kilobytes`` (1,000 bytes) of cells per second among all contacts. Reply: `replies.Policy`.
+
+    All links then go round in a fixed rotation, whatever else was set. With null each has its own tick again.
+    """
+
+    kilobytes: Annotated[float, msgspec.Meta(ge=MIN_BUDGET, le=MAX_BUDGET)] | None = None
+
+
+class PresenceSet(Request, frozen=True, kw_only=True, tag="presence-set"):
+    """Appear offline to a contact, as an identity, or (with neither) to all. Reply: `replies.Policy`.
+
+    Links end at once and the pair addresses go; ``visible`` brings them back, but for what is hidden
+    elsewhere: a contact is reached only where contact, identity and vault are all visible.
+    """
+
+    visible: bool
+    contact: Handle | None = None
+    identity: Handle | None = None
+
+
+class WindowAsk(Request, frozen=True, kw_only=True, tag="window-ask"):
+    """Ask a contact for a bulk window of so many seconds. Reply: `replies.Contact`.
+
+    20 cells a second leave from us once the contact's user agreed, to its end whatever there is to send.
+    """
+
+    contact: Handle
+    seconds: WindowSeconds
+
+
+class WindowAnswer(Request, frozen=True, kw_only=True, tag="window-answer"):
+    """Agree to the bulk window that a contact asked for, or decline it. Reply: `replies.Contact`."""
+
+    contact: Handle
+    agree: bool
+
+
 AnyRequest = (
     Status
     | Unlock
@@ -178,4 +254,10 @@ AnyRequest = (
     | Delete
     | Shown
     | SetLifetime
+    | PolicyShow
+    | ScheduleSet
+    | BudgetSet
+    | PresenceSet
+    | WindowAsk
+    | WindowAnswer
 )

@@ -18,15 +18,39 @@ from ..protocol import commands as do
 from ..protocol import events
 from ..protocol.constants import MAX_TEXT_BYTES, MESSAGE_ID
 from ..protocol.contact import Contact
-from ..protocol.invitation import Invitation, join
+from ..protocol.invitation import join
 from ..protocol.invite import decode
 from ..protocol.record import IdentityRecord, InviteRecord, pack
 from ..store import create_vault, open_vault, vault_exists
 from . import report
 from .engine import Engine
+from .policy_answer import PolicyRequest, answer_policy, answer_window
 from .process import give_back_memory
 
 T = TypeVar("T")
+ContactRequest = (
+    requests.ContactRemove
+    | requests.ContactRename
+    | requests.SetLifetime
+    | requests.WindowAsk
+    | requests.WindowAnswer
+    | requests.Messages
+    | requests.Send
+    | requests.Delete
+    | requests.Shown
+)
+OpenRequest = (
+    ContactRequest
+    | PolicyRequest
+    | requests.IdentityCreate
+    | requests.IdentityList
+    | requests.InviteCreate
+    | requests.InviteList
+    | requests.InviteRevoke
+    | requests.InviteAccept
+    | requests.ContactList
+)
+"""What only an open vault can answer."""
 HANDLE = 8
 
 
@@ -59,6 +83,9 @@ class Answers:
             raise ControlError(
                 "vault-locked", "the vault is locked", hint="unlock it first: onionchat unlock", exit_code=5
             )
+        return self._answer_open(request)
+
+    def _answer_open(self, request: OpenRequest) -> replies.AnyResult:
         match request:
             case requests.IdentityCreate() | requests.IdentityList():
                 return self._identity(request)
@@ -68,7 +95,14 @@ class Answers:
                 return self._accept(request)
             case requests.ContactList(identity=identity):
                 return self._contacts(identity)
-        contact = self._contact(request.contact)
+            case (
+                requests.PolicyShow() | requests.ScheduleSet() | requests.PresenceSet() | requests.BudgetSet()
+            ):
+                return self._policy(request)
+            case _:
+                return self._about_contact(self._contact(request.contact), request)
+
+    def _about_contact(self, contact: Contact, request: ContactRequest) -> replies.AnyResult:
         match request:
             case requests.ContactRemove():
                 self._engine.opened().burn(contact)
@@ -81,7 +115,18 @@ class Answers:
             case requests.SetLifetime(lifetime=lifetime):
                 self._engine.apply(contact, events.LifetimeChosen(lifetime=lifetime))
                 return report.contact(contact)
+            case requests.WindowAsk() | requests.WindowAnswer():
+                return answer_window(self._engine, request, contact)
         return self._conversation(contact, request)
+
+    def _policy(self, request: PolicyRequest) -> replies.Policy:
+        contact, identity = None, None
+        if not isinstance(request, requests.BudgetSet):
+            if request.contact is not None:
+                contact = self._contact(request.contact)
+            if request.identity is not None:
+                identity = self._known(self._engine.opened().identities, request.identity, "identity")
+        return answer_policy(self._engine, request, contact, identity)
 
     def unlock(self, passphrase: str, *, create: bool) -> replies.Done:
         """Open the vault, or make it."""
@@ -160,6 +205,7 @@ class Answers:
     def _new_invite(self, identity: bytes, hours: int | None) -> replies.Invite:
         engine, book = self._engine, self._engine.opened()
         now = engine.clock.now()
+        book.policies.check_budget(book.policies.settings.budget, more=len(book.invitations) + 1)
         record = InviteRecord(
             id=os.urandom(HANDLE),
             identity=identity,
@@ -170,7 +216,7 @@ class Answers:
             secret=os.urandom(16),
         )
         book.persist(do.Persist(puts=((do.Key(kind="invite", key=record.id), pack(record)),)))
-        invitation = Invitation(record, engine.around, pace=engine.pace)
+        invitation = book.invitation(record)
         book.invitations[record.id] = invitation
         engine.serve_invite(record)
         made = report.invite(invitation, reachable=False)
@@ -196,18 +242,22 @@ class Answers:
                     f"you have used this invite already: it is your contact «{contact.record.name}»",
                     hint="an invite is for one person, once; ask for a new one to make another contact",
                 )
+        policies = book.policies
+        policies.check_budget(policies.settings.budget, more=len(book.invitations) + 1)
         contact = join(
             invite,
             identity=identity,
             name=_name(request.name),
             now=now,
             around=engine.around,
-            pace=engine.pace,
+            pace=policies.pace(None, identity)[0],
+            visible=policies.hidden_by(None, identity) is None,
         )
         book.persist(
             do.Persist(puts=((do.Key(kind="contact", key=contact.record.id), pack(contact.record)),))
         )
         book.contacts[contact.record.id] = contact
+        engine.seat(contact)
         engine.serve_contact(contact)
         engine.start_contact(contact)
         made = report.contact(contact)

@@ -27,11 +27,13 @@ from ..protocol.record import (
     R,
     SeenRecord,
     SessionRecord,
+    SettingsRecord,
     unpack,
 )
 from ..protocol.talk import Talk
 from ..protocol.timeline import Timeline
 from ..store import Name, Record, Vault
+from .policy import Policies
 
 IN_A_CONTACT = ("message", "outgoing", "seen", "session")
 
@@ -39,7 +41,8 @@ IN_A_CONTACT = ("message", "outgoing", "seen", "session")
 class Book:
     """Identities, open invites and contacts of an open vault.
 
-    ``failed`` is told when the vault can store nothing more until it is opened again.
+    ``pace`` is what holds where nothing was set; ``failed`` is told when the vault can store nothing more
+    until it is opened again.
     """
 
     def __init__(
@@ -47,14 +50,24 @@ class Book:
     ) -> None:
         self._vault = vault
         self._around = around
-        self._pace = pace
         self._failed = failed
         self.identities = {r.id: r for r in self._all("identity", IdentityRecord)}
-        self.contacts = {r.id: self._contact(r) for r in self._all("contact", ContactRecord)}
+        settings = [found for _, found in self._scan("settings", b"", SettingsRecord)]
+        self.policies = Policies(settings[0] if settings else SettingsRecord(), self.identities, pace)
+        contacts = self._all("contact", ContactRecord)
+        for record in contacts:
+            self.policies.seat(record.id)
+        self.contacts = {r.id: self._contact(r) for r in contacts}
         records = self._all("invite", InviteRecord)
-        self.invitations = {r.id: Invitation(r, around, pace=pace) for r in records if not r.contact}
+        self.invitations = {r.id: self.invitation(r) for r in records if not r.contact}
         self.used_invites = {r.id: r for r in records if r.contact}
         """Invites of contacts that do not have our pair address yet."""
+
+    def invitation(self, record: InviteRecord) -> Invitation:
+        """The machine of an open invite, under the policies that hold for its identity."""
+        pace, _ = self.policies.pace(None, record.identity)
+        visible = self.policies.hidden_by(None, record.identity) is None
+        return Invitation(record, self._around, pace=pace, visible=visible)
 
     def persist(self, command: Persist) -> None:
         """Store what a machine wants stored.
@@ -107,6 +120,7 @@ class Book:
             drops += [Key(kind=kind, scope=name.scope, key=name.key) for name in names]
         self.persist(Persist(drops=tuple(drops)))
         del self.contacts[record.id]
+        self.policies.unseat(record.id)
         self.used_invites.pop(record.invite, None)
 
     def of_identity(self, identity: bytes) -> list[Contact]:
@@ -132,7 +146,9 @@ class Book:
                 record.id, {key: seen.until for key, seen in self._scan("seen", record.id, SeenRecord)}
             ),
         )
-        return Contact(record, talk, self._around, pace=self._pace)
+        pace, _ = self.policies.pace(record, None)
+        visible = self.policies.hidden_by(record, None) is None
+        return Contact(record, talk, self._around, pace=pace, visible=visible)
 
     def _all(self, kind: str, record: type[R]) -> list[R]:
         found = [value for _, value in self._scan(kind, b"", record)]

@@ -64,11 +64,11 @@ class Connections:
         if sent != len(cell):
             self._scopes[link].cancel()
 
-    def begin(self, link: int, key: bytes, pace: Pace) -> None:
+    def begin(self, link: int, key: bytes, pace: Pace, *, place: int, places: int) -> None:
         """Hand the sending side to the metronome."""
         connection = self._sockets.get(link)
         if connection is not None:
-            self._sender.begin(link, connection, key, pace)
+            self._sender.begin(link, connection, key, pace, place=place, places=places)
 
     def close(self, link: int) -> None:
         """End a connection at once, also one that is being dialled."""

@@ -69,7 +69,7 @@ class Engine:
         self.clock = Clock()
         self.around = Surroundings(random=os.urandom, numbers=itertools.count(1))
         self.pace = Pace(tick_ms=round(plan.tick * 1000))
-        """Of every contact."""
+        """Where nothing was set."""
         self.tell = tell
         self.stop = stop
         self.failure: StoreError | None = None
@@ -127,16 +127,32 @@ class Engine:
         return self.book
 
     def serve_contact(self, contact: Contact) -> None:
-        """Run a contact's pair address."""
-        self._listen(contact.onion, partial(self._accepted_at_pair, contact.record.id))
+        """Run a contact's pair address, unless we appear offline to it."""
+        if contact.visible:
+            self._listen(contact.onion, partial(self._accepted_at_pair, contact.record.id))
 
     def serve_invite(self, record: InviteRecord) -> None:
-        """Run an invite's onion service; it outlives its first use until the contact has our address."""
-        self._listen(OnionKey.from_seed(record.onion_seed), partial(self._accepted_at_invite, record.id))
+        """Run an invite's onion service, unless we appear offline as its identity.
+
+        It outlives its first use until the contact has our address.
+        """
+        user = self.opened().contacts.get(record.contact)
+        holder = user.record if user is not None else None
+        if self.opened().policies.hidden_by(holder, record.identity) is None:
+            self._listen(OnionKey.from_seed(record.onion_seed), partial(self._accepted_at_invite, record.id))
+
+    def seat(self, contact: Contact) -> None:
+        """A new contact takes its place among the others; theirs may change with it."""
+        policies = self.opened().policies
+        places = policies.places
+        policies.seat(contact.record.id)
+        if policies.places != places:
+            with contextlib.suppress(StoreError):
+                self.reconsider()
 
     def start_contact(self, contact: Contact) -> None:
         """Let a contact dial, now or as soon as tor is ready."""
-        if self.tor.socks is not None:
+        if self.tor.socks is not None and contact.visible:
             contact.start(self.clock.now())
         self.time.expect(contact, contact.next_deadline)
 
@@ -152,6 +168,49 @@ class Engine:
         self.services.remove(invitation.onion.public)
         self._end_links(invitation)
         self.time.expect(invitation, None)
+
+    def reconsider(self) -> None:
+        """Some policy has changed: let it hold for everybody whom it concerns.
+
+        Raises:
+            StoreError: it does not hold for all of them yet.
+        """
+        book = self.opened()
+        for contact in list(book.contacts.values()):
+            pace, _ = book.policies.pace(contact.record, None)
+            if pace != contact.pace:
+                self.apply(contact, events.PaceChosen(pace=pace))
+            self._show(contact, visible=book.policies.hidden_by(contact.record, None) is None)
+            self._replace(contact)
+            self.tell(notices.ContactChanged(contact=report.contact(contact)))
+        for invitation in list(book.invitations.values()):
+            record = invitation.record
+            pace, _ = book.policies.pace(None, record.identity)
+            self.apply(invitation, events.PaceChosen(pace=pace))
+            visible = book.policies.hidden_by(None, record.identity) is None
+            if visible is not invitation.visible:
+                self.apply(invitation, events.PresenceChosen(visible=visible))
+                self.services.remove(invitation.onion.public)
+                self.serve_invite(record)
+
+    def _show(self, contact: Contact, *, visible: bool) -> None:
+        """Appear offline to a contact, or be there again."""
+        if visible is contact.visible:
+            return
+        self.apply(contact, events.PresenceChosen(visible=visible))
+        record = self.opened().used_invites.get(contact.record.invite)
+        self.services.remove(contact.onion.public)
+        self.serve_contact(contact)
+        if record is not None:
+            self.services.remove(OnionKey.from_seed(record.onion_seed).public)
+            self.serve_invite(record)
+        self.start_contact(contact)
+
+    def _replace(self, contact: Contact) -> None:
+        """Give a contact's links the place in the rotation that is theirs now."""
+        place, places = self.opened().policies.place(contact.record.id)
+        for link in contact.links:
+            self.sender.move(link, place=place, places=places)
 
     # --- events and commands ---------------------------------------------------------------------
 
@@ -203,7 +262,13 @@ class Engine:
                 case do.SendCell(link=link, cell=cell):
                     self.connections.send(link, cell)
                 case do.BeginSending(link=link, key=key, pace=pace):
-                    self.connections.begin(link, key, pace)
+                    place, places = self._place(machine)
+                    self.connections.begin(link, key, pace, place=place, places=places)
+                case do.ChangePace(link=link, pace=pace):
+                    place, places = self._place(machine)
+                    self.sender.change(link, pace, place=place, places=places)
+                case do.BeginWindow(link=link, seconds=seconds):
+                    self.sender.window(link, seconds)
                 case do.Lay(link=link, cell_type=cell_type, body=body):
                     self.sender.lay(link, cell_type, body)
                 case do.CloseLink(link=link):
@@ -213,13 +278,18 @@ class Engine:
                 case _:
                     self._tell(machine, command)
 
+    def _place(self, machine: Machine) -> tuple[int, int]:
+        """The machine's place in the rotation, and how many there are."""
+        contact = machine.contact if isinstance(machine, Invitation) else machine
+        return (0, 0) if contact is None else self.opened().policies.place(contact.record.id)
+
     def _tell(self, machine: Machine, command: do.Command) -> None:
         contact = machine.contact if isinstance(machine, Invitation) else machine
         if contact is None:
             return
         identifier = contact.record.id
         match command:
-            case do.TellContact():
+            case do.TellContact() | do.TellWindow():
                 self.tell(notices.ContactChanged(contact=report.contact(contact)))
             case do.TellMessage(message=record, sent=sent, new=new):
                 message = report.message(identifier, record, sent=sent)
@@ -235,9 +305,8 @@ class Engine:
         self._end_links(machine)
         self.time.expect(machine, None)
         if isinstance(machine, Invitation):
-            fresh = Invitation(machine.record, self.around, pace=machine.pace, visible=machine.visible)
-            fresh.record.contact = b""
-            self.opened().invitations[machine.record.id] = fresh
+            machine.record.contact = b""
+            self.opened().invitations[machine.record.id] = self.opened().invitation(machine.record)
             return
         with contextlib.suppress(StoreError):  # then the engine ends
             contact = self.opened().reload(machine.record.id)
@@ -261,6 +330,7 @@ class Engine:
         del book.invitations[invitation.record.id]
         book.used_invites[invitation.record.id] = invitation.record
         book.contacts[contact.record.id] = contact
+        self.seat(contact)
         self._owners.update(dict.fromkeys(contact.links, contact))
         self.time.expect(invitation, None)
         self.serve_contact(contact)

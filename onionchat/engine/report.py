@@ -12,6 +12,8 @@ from ..control.text import plain
 from ..protocol.contact import Contact
 from ..protocol.invitation import Invitation
 from ..protocol.record import IdentityRecord, MessageRecord
+from ..protocol.terms import Window
+from .policy import schedule
 
 ASIDE = 512
 """Bytes that a message takes beside its text, and the reply beside its messages."""
@@ -49,7 +51,17 @@ def contact(machine: Contact) -> replies.Contact:
         lifetime=record.lifetime,
         unread=timeline.unread,
         last_message=timeline.newest,
+        schedule=schedule(machine.pace),
+        visible=machine.visible,
+        window=_window(machine.talk.terms.mine),
+        their_window=_window(machine.talk.terms.theirs),
     )
+
+
+def _window(one: Window | None) -> replies.Window:
+    if one is None:
+        return replies.Window()
+    return replies.Window(state="open" if one.open else "asked", seconds=one.seconds)
 
 
 def conversation(machine: Contact, limit: int, now: float) -> replies.Conversation:

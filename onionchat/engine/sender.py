@@ -37,8 +37,9 @@ RESTART_SECONDS = 1.0
 class _Sending:
     """What the sender knows of a link."""
 
-    batch: int
-    """Cells that leave together."""
+    pace: Pace
+    place: int
+    places: int
     laid: int = 0
     """Cells that were laid and have not left: those of the batch that is ready, and those behind it."""
     window: bool = False
@@ -49,7 +50,7 @@ class _Sending:
 
         In a window, whose slots come quickly, as much as the largest batch.
         """
-        return self.laid <= (BATCHES[-1] if self.window else self.batch)
+        return self.laid <= (BATCHES[-1] if self.window else self.pace.batch)
 
 
 class Sender:
@@ -147,15 +148,22 @@ class Sender:
         """
         begin = Begin(link=link, key=key, pace=pace, place=place, places=places)
         if self._send(begin, [connection.fileno()]):
-            self._links[link] = _Sending(batch=pace.batch)
+            self._links[link] = _Sending(pace=pace, place=place, places=places)
         else:
             self._on_ended(link)
 
     def change(self, link: int, pace: Pace, *, place: int = 0, places: int = 0) -> None:
         """Send at another pace from the next slot on; in a window, after its end."""
-        if link in self._links:
-            self._links[link].batch = pace.batch
+        sending = self._links.get(link)
+        if sending is not None:
+            sending.pace, sending.place, sending.places = pace, place, places
             self._send(Change(link=link, pace=pace, place=place, places=places))
+
+    def move(self, link: int, *, place: int, places: int) -> None:
+        """Give a link another place in the rotation, at the pace that it has."""
+        sending = self._links.get(link)
+        if sending is not None and (sending.place, sending.places) != (place, places):
+            self.change(link, sending.pace, place=place, places=places)
 
     def window(self, link: int, seconds: int) -> None:
         """Open a bulk window; `on_window_over` tells its end, unless the link ends before. One at a time."""

@@ -10,7 +10,7 @@ import re
 from datetime import datetime
 from typing import Final
 
-from ..control.replies import Contact, Message, TorState
+from ..control.replies import Contact, Message, Policy, Schedule, TorState
 from ..control.text import plain
 
 MINUTE: Final = 60
@@ -21,6 +21,9 @@ WEEK: Final = 7 * DAY
 SHORTEST: Final = 5
 LONGEST: Final = 4 * WEEK
 """Bounds of a lifetime, as the engine has them (`control.requests.Seconds`)."""
+
+SHORT_WAIT: Final = 0.1
+"""Seconds that nobody notices."""
 
 LIFETIMES: Final = (30, 5 * MINUTE, HOUR, 8 * HOUR, DAY, WEEK, 4 * WEEK)
 """The choices that are offered; others can be typed."""
@@ -124,6 +127,56 @@ def presence(contact: Contact, now: float) -> str:
     if contact.problem:
         return "! could not meet"
     return "○ offline" if contact.introduced else "○ not met yet"
+
+
+def schedule(one: Schedule) -> str:
+    """When cells leave: ``a cell every 2 s``."""
+    if not one.covered:
+        return "when you send, NO protection"
+    cells = "a cell" if one.batch == 1 else f"{one.batch} cells"
+    return f"{cells} every {one.tick:g} s" + (" in the mean, at random" if one.level == "poisson" else "")
+
+
+def cost(one: Schedule) -> str:
+    """What a schedule costs: ``waits 3 s, 98 MB a day``."""
+    wait = "at once" if one.delay < SHORT_WAIT else f"waits {one.delay:.1g} s"
+    return f"{wait}, {one.megabytes:.0f} MB a day"
+
+
+def source(policy: Policy) -> str:
+    """What holds for a contact, and where it comes from."""
+    if not policy.visible:
+        return {
+            "contact": "you appear offline to this contact",
+            "identity": "you appear offline as this identity",
+            "vault": "you appear offline to everybody",
+        }[policy.hidden_by or "vault"]
+    origin = {
+        "contact": "chosen for this contact",
+        "identity": "chosen for this identity",
+        "vault": "chosen for all",
+        "engine": "the default",
+        "budget": f"shared from {policy.budget or 0:g} kB/s for all",
+    }[policy.source]
+    return f"{schedule(policy.schedule)} ({origin})"
+
+
+def window(contact: Contact) -> str:
+    """The bulk windows, or nothing."""
+    ours, theirs, other = contact.window, contact.their_window, name(contact.name)
+    said = [
+        {
+            "none": "",
+            "asked": f"{other} asks to send much at once for {theirs.seconds} s: ctrl+l to answer",
+            "open": f"{other} sends much at once",
+        }[theirs.state],
+        {
+            "none": "",
+            "asked": f"asked {other} for a window of {ours.seconds} s",
+            "open": "sending much at once",
+        }[ours.state],
+    ]
+    return ", ".join(filter(None, said))
 
 
 def tor(state: TorState) -> str:

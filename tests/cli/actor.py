@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from click.testing import CliRunner, Result
+from msgspec.structs import replace
 
 from onionchat.cli.chat import onionchat
 from onionchat.cli.commands import COMMANDS
@@ -25,11 +26,15 @@ from onionchat.control.replies import (
     Invite,
     Invites,
     Message,
+    Policy,
+    Schedule,
     StatusReport,
     TorState,
+    Window,
 )
 from onionchat.control.requests import (
     AnyRequest,
+    BudgetSet,
     ContactList,
     ContactRename,
     IdentityCreate,
@@ -38,10 +43,15 @@ from onionchat.control.requests import (
     InviteCreate,
     InviteList,
     Messages,
+    PolicyShow,
+    PresenceSet,
+    ScheduleSet,
     Send,
     SetLifetime,
     Status,
     Watch,
+    WindowAnswer,
+    WindowAsk,
 )
 
 from ..client.scripted import HangUp, ScriptedEngine, refusal, reply
@@ -50,7 +60,18 @@ assert COMMANDS  # importing them is what adds them to the group
 
 ADA = Identity(identity="aaaa1111", name="Ada", contacts=2)
 NEWS = Identity(identity="bbbb2222", name="News desk")
-BOB = Contact(contact="cafe0001", identity="aaaa1111", name="Bob", introduced=True, lifetime=7200, unread=1)
+EVERY_2_S = Schedule(level="constant", tick=2.0, batch=1, covered=True, delay=3.01, megabytes=97.6)
+BURST = Schedule(level="burst", tick=2.0, batch=1, covered=False, delay=0.01, megabytes=6.5)
+POLICY = Policy(scope="vault", schedule=EVERY_2_S, source="engine", visible=True, choices=[EVERY_2_S, BURST])
+BOB = Contact(
+    contact="cafe0001",
+    identity="aaaa1111",
+    name="Bob",
+    introduced=True,
+    lifetime=7200,
+    unread=1,
+    schedule=EVERY_2_S,
+)
 EVE = Contact(
     contact="cafe0002",
     identity="aaaa1111",
@@ -58,8 +79,9 @@ EVE = Contact(
     presence="online",
     online_since=time.time(),
     lifetime=60,
+    schedule=EVERY_2_S,
 )
-TWIN = Contact(contact="dddd0003", identity="bbbb2222", name="Eve", lifetime=60)
+TWIN = Contact(contact="dddd0003", identity="bbbb2222", name="Eve", lifetime=60, schedule=EVERY_2_S)
 CODE = "onionchat:" + "ab2" * 48
 OPEN = Invite(invite="eeee0001", identity="aaaa1111", code=CODE, created=0.0, expires=time.time() + 7300)
 HELLO = Message(
@@ -111,19 +133,28 @@ def answer(request: AnyRequest) -> Answer:
         case InviteList():
             return Invites(invites=[OPEN])
         case InviteAccept():
-            return Contact(contact="cafe0009", identity=request.identity, name=request.name, lifetime=60)
+            return replace(TWIN, contact="cafe0009", identity=request.identity, name=request.name)
         case ContactList():
             return Contacts(contacts=[BOB, EVE, TWIN])
         case ContactRename():
-            return Contact(contact=request.contact, identity="aaaa1111", name=request.name, lifetime=60)
+            return replace(BOB, contact=request.contact, name=request.name)
         case SetLifetime():
-            return Contact(
-                contact=request.contact, identity="aaaa1111", name="Bob", lifetime=request.lifetime
-            )
+            return replace(BOB, contact=request.contact, lifetime=request.lifetime)
         case Messages():
             return Conversation(messages=[HELLO, MINE, NOTE])
         case Send():
             return MINE
+        case _:
+            return answer_about_the_wire(request)
+
+
+def answer_about_the_wire(request: AnyRequest) -> Answer:
+    """What it says about schedules, presence and windows; to anything else that it was done."""
+    match request:
+        case PolicyShow() | ScheduleSet() | BudgetSet() | PresenceSet():
+            return POLICY
+        case WindowAsk() | WindowAnswer():
+            return replace(BOB, window=Window(state="asked", seconds=64))
         case _:
             return Done()
 

@@ -18,6 +18,7 @@ from onionchat.control.limits import MAX_TEXT
 from onionchat.control.replies import Contacts, Failure, Identities, Invites, StatusReport, TorState
 from onionchat.control.requests import (
     AnyRequest,
+    BudgetSet,
     ContactList,
     ContactRemove,
     ContactRename,
@@ -29,11 +30,16 @@ from onionchat.control.requests import (
     InviteList,
     InviteRevoke,
     Messages,
+    PolicyShow,
+    PresenceSet,
     Request,
+    ScheduleSet,
     Send,
     SetLifetime,
     Stop,
     Unlock,
+    WindowAnswer,
+    WindowAsk,
 )
 
 from .actor import CODE, TWIN, Actor, Answer, answer
@@ -65,6 +71,23 @@ def engine() -> Iterator[Actor]:
         (["messages", "Bob", "--limit", "7"], Messages(contact="cafe0001", limit=7)),
         (["lifetime", "Bob", "2h"], SetLifetime(contact="cafe0001", lifetime=7200)),
         (["lifetime", "Bob", "4w"], SetLifetime(contact="cafe0001", lifetime=28 * 86400)),
+        (["policy"], PolicyShow()),
+        (["policy", "Bob"], PolicyShow(contact="cafe0001")),
+        (["policy", "--identity", "Ada"], PolicyShow(identity="aaaa1111")),
+        (["policy", "Bob", "--level", "poisson"], ScheduleSet(contact="cafe0001", level="poisson")),
+        (["policy", "--tick", "0.5", "--batch", "4"], ScheduleSet(tick=0.5, batch=4)),
+        (["policy", "Bob", "--inherit"], ScheduleSet(contact="cafe0001", inherit=True)),
+        (["policy", "--budget", "20"], BudgetSet(kilobytes=20.0)),
+        (["policy", "--budget", "0"], BudgetSet(kilobytes=None)),
+        (["presence", "hidden"], PresenceSet(visible=False)),
+        (["presence", "visible", "Bob"], PresenceSet(visible=True, contact="cafe0001")),
+        (
+            ["presence", "hidden", "--identity", "News desk"],
+            PresenceSet(visible=False, identity="bbbb2222"),
+        ),
+        (["window", "ask", "Bob", "64"], WindowAsk(contact="cafe0001", seconds=64)),
+        (["window", "agree", "Bob"], WindowAnswer(contact="cafe0001", agree=True)),
+        (["window", "decline", "Bob"], WindowAnswer(contact="cafe0001", agree=False)),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else "",
 )
@@ -100,6 +123,9 @@ def test_deleting_by_an_ambiguous_beginning(engine: Actor) -> None:
         (["contact", "list"], "contacts"),
         (["messages", "Bob"], "conversation"),
         (["send", "Bob", "hi"], "message"),
+        (["policy", "Bob"], "policy"),
+        (["presence", "hidden"], "policy"),
+        (["window", "ask", "Bob", "64"], "contact"),
         (["status"], "status"),
         (["stop"], "done"),
     ],

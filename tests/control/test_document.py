@@ -14,7 +14,7 @@ import pytest
 from onionchat import errors
 from onionchat.control import code_of, limits
 from onionchat.control.notices import Notice
-from onionchat.control.replies import Failure, Reply, Result, TorState
+from onionchat.control.replies import Failure, Reply, Result, Schedule, TorState, Window
 from onionchat.control.requests import Request
 
 TEXT = (Path(__file__).parents[2] / "docs" / "control.md").read_text()
@@ -22,7 +22,7 @@ GROUPS: dict[str, list[type[msgspec.Struct]]] = {
     "Requests": [*Request.__subclasses__()],
     "Results": [*Result.__subclasses__()],
     "Notices": [*Notice.__subclasses__()],
-    "Objects": [Reply, Failure, TorState],
+    "Objects": [Reply, Failure, TorState, Schedule, Window],
 }
 STRUCTS = [(group, cls) for group, classes in GROUPS.items() for cls in classes]
 
@@ -52,12 +52,15 @@ def words(kind: msgspec.inspect.Type) -> str:
             return bounded("string", kind.min_length, kind.max_length) + unit
         case msgspec.inspect.IntType():
             return bounded("whole number", kind.ge, kind.le)
-        case msgspec.inspect.FloatType():
-            return "number"
+        case msgspec.inspect.FloatType(ge=low, le=high):
+            return "number" if low is None else f"number, {low:g} to {high:g}"
         case msgspec.inspect.BoolType():
             return "true or false"
         case msgspec.inspect.LiteralType():
-            return ", ".join(f"`{value}`" for value in sorted(map(str, kind.values)))
+            return ", ".join(
+                f"`{value}`"
+                for value in sorted(kind.values, key=lambda value: (isinstance(value, str), value))
+            )
         case msgspec.inspect.ListType():
             unit = "" if kind.max_length is None else f", at most {kind.max_length}"
             return f"list of {words(kind.item_type)}{unit}"

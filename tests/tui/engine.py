@@ -26,6 +26,10 @@ def identity(handle: str = "a1", name: str = "Ada") -> replies.Identity:
     return replies.Identity(identity=handle, name=name)
 
 
+EVERY_2_S = replies.Schedule(level="constant", tick=2.0, batch=1, covered=True, delay=3.01, megabytes=97.6)
+BURST = replies.Schedule(level="burst", tick=2.0, batch=1, covered=False, delay=0.01, megabytes=6.5)
+
+
 def contact(
     handle: str = "c1",
     name: str = "Bob",
@@ -35,6 +39,8 @@ def contact(
     introduced: bool = True,
     unread: int = 0,
     lifetime: int = DAY,
+    visible: bool = True,
+    their_window: replies.Window = replies.Window(),  # noqa: B008 -- frozen
 ) -> replies.Contact:
     return replies.Contact(
         contact=handle,
@@ -45,6 +51,9 @@ def contact(
         introduced=introduced,
         lifetime=lifetime,
         unread=unread,
+        schedule=EVERY_2_S,
+        visible=visible,
+        their_window=their_window,
     )
 
 
@@ -83,6 +92,9 @@ class FakeEngine:
         self.services, self.reachable = 2, 2
         self.identities: list[replies.Identity] = []
         self.contacts: list[replies.Contact] = []
+        self.policy = replies.Policy(
+            scope="contact", schedule=EVERY_2_S, source="engine", visible=True, choices=[EVERY_2_S, BURST]
+        )
         self.invites: list[replies.Invite] = []
         self.conversations: dict[str, list[replies.Message]] = {}
         self.refuse: dict[type[AnyRequest], ControlError] = {}
@@ -200,6 +212,10 @@ class FakeClient:
                 )
                 self.waiting.put_nowait(notices.InviteChanged(invite=invite, state="open"))
                 return invite
+            case requests.PolicyShow() | requests.ScheduleSet() | requests.PresenceSet():
+                return engine.policy
+            case requests.WindowAsk() | requests.WindowAnswer():
+                return contact(request.contact)
             case requests.InviteAccept():
                 met = contact("c9", request.name, of=request.identity, presence="offline", introduced=False)
                 self.waiting.put_nowait(notices.ContactChanged(contact=met))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 from textual import events
 
@@ -116,6 +117,7 @@ async def test_a_countdown_redraws_its_own_line_only() -> None:
     app = engine.app(conversation="c1")
     async with app.run_test() as pilot:
         await pilot.pause()
+        await pilot.pause()  # all that opening it redraws
         view = app.screen.query_one(ConversationView)
         drawn: list[int] = []
         draw = view.render_line
@@ -345,6 +347,7 @@ async def test_a_conversation_that_cannot_be_read_says_so() -> None:
 async def test_reading_back_is_not_disturbed_by_news() -> None:
     engine = engine_with_bob(*[message(f"{n:02x}", f"text {n}") for n in range(40)])
     app = engine.app(conversation="c1")
+    app.animation_level = "none"
     async with app.run_test() as pilot:
         await pilot.pause()
         await pilot.pause()
@@ -352,7 +355,7 @@ async def test_reading_back_is_not_disturbed_by_news() -> None:
         view = app.screen.query_one(ConversationView)
         view.focus()
         await pilot.press("home")
-        await pilot.pause(0.6)  # Textual scrolls to the top with an animation
+        await pilot.pause()
         assert "text 0 " in shown(app)
         engine.say(notices.MessageArrived(message=message("ff", "news")))
         engine.say(notices.MessageGone(contact="c1", message="20", why="expired"))
@@ -424,8 +427,8 @@ async def test_an_engine_that_dies_behind_a_sheet() -> None:
 async def test_a_first_contact_that_came_to_nothing_says_why() -> None:
     engine = engine_with_bob()
     engine.contacts = [
-        replies.Contact(
-            contact="c1", identity="a1", name="Bob", lifetime=DAY, problem="the invite was used already"
+        msgspec.structs.replace(
+            contact(presence="offline", introduced=False), problem="the invite was used already"
         )
     ]
     app = engine.app(conversation="c1")

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 from textual import events
 
-from onionchat.control import notices, requests
+from onionchat.control import notices, replies, requests
 from onionchat.control.replies import Invite
 from onionchat.errors import ControlError
 from onionchat.tui.screens.invites import AcceptSheet, InviteSheet
 from onionchat.tui.screens.main import MainScreen
 from onionchat.tui.screens.naming import IdentitySheet
+from onionchat.tui.widgets.choices import Choices
 from onionchat.tui.widgets.contact_list import ContactList
 from onionchat.tui.widgets.entry import Composer, Draft, Entry
 
@@ -217,6 +219,86 @@ async def test_a_lifetime_that_makes_no_sense_stays_in_the_field(engine: FakeEng
         assert "type a number and a unit" in shown(app)
         assert app.screen.query_one(Entry).value == "soon"
         assert engine.of(requests.SetLifetime) == []
+
+
+async def test_a_schedule_is_chosen_by_what_it_costs(engine: FakeEngine) -> None:
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert "a cell every 2 s, 98 MB a day" in shown(app)
+        await pilot.press("ctrl+l")
+        await pilot.pause()
+        text = shown(app, "#sheet")
+        assert "a cell every 2 s: waits 3 s, 98 MB a day (now)" in text
+        assert "when you send, NO protection: at once, 6 MB a day" in text
+        assert "Now: a cell every 2 s (the default)." in text
+        await pilot.press("down", "enter")
+        await pilot.pause()
+        wanted = requests.ScheduleSet(contact="c1", level="burst", tick=2.0, batch=1)
+        assert engine.of(requests.ScheduleSet) == [wanted]
+
+
+@pytest.mark.parametrize(
+    ("label", "request_made"),
+    [
+        ("Appear offline to Bob", requests.PresenceSet(visible=False, contact="c1")),
+        ("Appear offline to everybody", requests.PresenceSet(visible=False)),
+        ("Send much at once: ask Bob for a window of 64 s", requests.WindowAsk(contact="c1", seconds=64)),
+    ],
+)
+async def test_what_else_is_told_by_the_wire(
+    engine: FakeEngine, label: str, request_made: requests.AnyRequest
+) -> None:
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+l")
+        await pilot.pause()
+        choices = app.screen.query_one(Choices)
+        labels = [str(option.prompt) for option in choices.options]
+        choices.highlighted = labels.index(label)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert engine.of(type(request_made)) == [request_made]
+
+
+@pytest.mark.parametrize(
+    ("hider", "request_made", "words"),
+    [
+        ("contact", requests.PresenceSet(visible=True, contact="c1"), "offline to this contact"),
+        ("identity", requests.PresenceSet(visible=True, identity="a1"), "offline as this identity"),
+        ("vault", requests.PresenceSet(visible=True), "offline to everybody"),
+    ],
+)
+async def test_who_hides_us_is_said_and_undone(
+    engine: FakeEngine, hider: replies.Scope, request_made: requests.PresenceSet, words: str
+) -> None:
+    engine.contacts[0] = contact(visible=False, presence="offline")
+    engine.policy = msgspec.structs.replace(engine.policy, visible=False, hidden_by=hider)
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert "you appear offline here" in shown(app)
+        await pilot.press("ctrl+l")
+        await pilot.pause()
+        assert words in shown(app, "#sheet")
+        await pilot.press("end", "enter")
+        await pilot.pause()
+        assert engine.of(requests.PresenceSet) == [request_made]
+
+
+@pytest.mark.parametrize(("keys", "agree"), [(["end", "up"], True), (["end"], False)])
+async def test_a_window_that_is_offered_is_answered(engine: FakeEngine, keys: list[str], agree: bool) -> None:
+    engine.contacts[0] = contact(their_window=replies.Window(state="asked", seconds=32))
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert "Bob asks to send much at once for 32 s" in shown(app)
+        await pilot.press("ctrl+l")
+        await pilot.pause()
+        await pilot.press(*keys, "enter")
+        await pilot.pause()
+        assert engine.of(requests.WindowAnswer) == [requests.WindowAnswer(contact="c1", agree=agree)]
 
 
 async def test_an_own_message_is_deleted_here_or_for_both(engine: FakeEngine) -> None:

@@ -29,6 +29,7 @@ from .invites import AcceptSheet, InviteSheet
 from .lifetime import LifetimeSheet
 from .naming import NEW, IdentitiesSheet, IdentitySheet, RenameSheet
 from .panel import Panel
+from .wire import WireSheet
 
 STARVED_S: Final = 30.0
 """How long it is mentioned that the engine had to wait for the processor."""
@@ -46,6 +47,12 @@ class MainScreen(Panel[None]):
             "ctrl+g", "identities", "Identities", tooltip="Choose as whom you write, or make an identity."
         ),
         Binding("ctrl+t", "lifetime", "Lifetime", tooltip="Set how long messages live in this conversation."),
+        Binding(
+            "ctrl+l",
+            "wire",
+            "Schedule",
+            tooltip="When cells leave, what it costs, appearing offline, windows.",
+        ),
         Binding("tab", "app.focus_next", "Next part", tooltip="Contacts, messages, writing, and around."),
         Binding("escape", "write", "Write", tooltip="Go to where messages are written."),
     ]
@@ -122,7 +129,7 @@ class MainScreen(Panel[None]):
         else:
             name = wording.name(contact.name)
             self.view.border_title = Content(f"{name}  {wording.presence(contact, now)}")
-            self.view.border_subtitle = f"your messages live {wording.span(contact.lifetime)}"
+            self.view.border_subtitle = self._subtitle(contact)
             self.composer.border_title = Content(f"To {name} as {own}")
             if contact.problem:
                 self.trouble.warn(contact.problem)
@@ -130,13 +137,21 @@ class MainScreen(Panel[None]):
         self._tell_status()
         self.refresh_bindings()
 
+    def _subtitle(self, contact: replies.Contact) -> Content:
+        """What is out of the ordinary, then the lifetime."""
+        parts = [wording.window(contact)]
+        if not contact.visible:
+            parts.append("you appear offline here")
+        parts.append(f"your messages live {wording.span(contact.lifetime)}")
+        return Content(" │ ".join(filter(None, parts)))
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what can be done now is offered."""
         model = self.session.model
         match action:
             case "make_invite" | "use_invite":
                 return model.identity is not None
-            case "lifetime":
+            case "lifetime" | "wire":
                 return model.conversation is not None
             case "write":
                 return model.conversation is not None and not self.composer.has_focus
@@ -322,6 +337,12 @@ class MainScreen(Panel[None]):
         contact = self.session.model.contacts.get(self.session.model.conversation or "")
         if contact is not None:
             self.app.push_screen(LifetimeSheet(self.session, contact), self._contact_changed)
+
+    def action_wire(self) -> None:
+        """What the wire tells of the open conversation."""
+        contact = self.session.model.contacts.get(self.session.model.conversation or "")
+        if contact is not None:
+            self.app.push_screen(WireSheet(self.session, contact))
 
     def action_rename_contact(self) -> None:
         """The contact under the cursor."""

@@ -68,7 +68,7 @@ class KeyBar(Widget):
 
 
 class StatusBar(Static):
-    """Tor, reachability and the schedule, in words."""
+    """Tor, reachability, and the schedule with its cost, in words."""
 
     def __init__(self) -> None:
         super().__init__(markup=False)
@@ -78,8 +78,11 @@ class StatusBar(Static):
         parts = [wording.tor(model.tor)]
         if model.tor.ready:
             parts.append(wording.reachability(model.services, model.reachable, model.reachable_since, now))
-        if model.tick:
-            parts.append(f"sends every {model.tick:g} s")
+        contact = model.contacts.get(model.conversation or "")
+        if contact is not None:
+            parts.append(f"{wording.schedule(contact.schedule)}, {contact.schedule.megabytes:.0f} MB a day")
+        elif model.tick:
+            parts.append(f"a cell every {model.tick:g} s")
         if model.starved_ms >= STARVED_MS:
             parts.append(f"the machine is busy (waited {model.starved_ms:.0f} ms)")
         self.set_class(bool(model.tor.problem), "-problem")
