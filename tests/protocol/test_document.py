@@ -147,10 +147,8 @@ CONSTANTS = {
         "{} times, {:g} s at once, {} ticks of random gaps",
         "constants.RATE_MARGIN constants.AHEAD_SECONDS constants.RANDOM_AHEAD_TICKS",
     ),
-    "bulk window: unanswered, cells laid ahead": (
-        "{:g} s, {}",
-        "constants.WINDOW_ANSWER_SECONDS constants.WINDOW_AHEAD",
-    ),
+    "a bulk window that nobody answers": ("{:g} s", "constants.WINDOW_ANSWER_SECONDS"),
+    "batches that are laid out": ("{}", "protocol.terms.BATCHES_LAID"),
 }
 """Each constant that the text names: how its value is written, and where in the code it stands."""
 
@@ -196,6 +194,8 @@ PARTS = {
         body.AddressPart,
         body.KemKeyPart,
         body.KemCiphertextPart,
+        body.PacePart,
+        body.WindowPart,
     )
 }
 
@@ -213,6 +213,14 @@ def bounds(kind: msgspec.inspect.Type) -> str:
             return f"bytes {low} to {high:,}"
         case msgspec.inspect.ListType(min_length=low, max_length=high):
             return f"array of {low} to {high} ids"
+        case msgspec.inspect.LiteralType(values=values):
+            *most, last = (f"{number:,}" for number in values)
+            return f"{', '.join(most)} or {last}"
+        case msgspec.inspect.EnumType(cls=cls):
+            numbers = sorted(int(one.value) for one in cls)
+            return f"{numbers[0]} to {numbers[-1]}"
+        case msgspec.inspect.StructType(cls=cls) if cls is Pace:
+            return "a pace"
     raise AssertionError(f"nobody said how to write a {kind}")
 
 
@@ -308,6 +316,7 @@ TOO_FAST = "more cells than the peer's pace allows"
 HANDSHAKE_1 = "message 1 opens under none of the psks (wrong secret, used or revoked invite, stranger)"
 HANDSHAKE_2 = "message 2 or 3 does not open; an all-zero exchange; a malformed KEM key"
 ENVELOPE = "an envelope that does not open"
+WINDOW = "a window that is proposed beside another, or not as it was proposed"
 
 ERRORS = {
     "a body that is not laid out as it must be": PART,
@@ -330,6 +339,8 @@ ERRORS = {
     "a contact that steps down to an older version or suite": STEP_DOWN,
     "another key than this contact's": "another static key than this contact's",
     "a handshake with a key that is not held any more": "a psk that was dropped during the handshake",
+    "a window that is proposed beside another": WINDOW,
+    "a window that is not as it was proposed": WINDOW,
     "a second have-list on one link": "a second have-list on the active link",
     "an envelope of a session that is not held": ENVELOPE,
     "an envelope that does not belong to this session": ENVELOPE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .greeting import pad, unpad
+from .greeting import Pace, pad, read_pace, unpad
 from .messagepack import Value, array, decode, encode, octets, whole
 from .primitives import KEM_CIPHERTEXT_SIZE, KEM_KEY_SIZE, Refused
 
@@ -61,7 +61,24 @@ class KemCiphertext:
     ciphertext: bytes
 
 
-Part = Text | Acknowledgement | Deletion | Hello | Address | KemKey | KemCiphertext
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPace:
+    id: bytes
+    pace: Pace
+
+
+PROPOSE, AGREE, DECLINE, END = range(4)
+WINDOW_SECONDS = (16, 32, 64, 128, 256, 512, 1_024)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    id: bytes
+    seconds: int
+    step: int
+
+
+Part = Text | Acknowledgement | Deletion | Hello | Address | KemKey | KemCiphertext | NewPace | Window
 
 
 def encode_part(part: Part) -> bytes:
@@ -88,6 +105,10 @@ def encode_part(part: Part) -> bytes:
             fields = [6, part.epoch, part.key]
         case KemCiphertext():
             fields = [7, part.epoch, part.ciphertext]
+        case NewPace():
+            fields = [8, part.id, part.pace.fields()]
+        case Window():
+            fields = [9, part.id, part.seconds, part.step]
     return encode(fields)
 
 
@@ -103,7 +124,7 @@ def read_body(body: bytes) -> list[Part]:
 
 def _part(value: Value) -> Part:
     tag, *fields = array(value, 1, 7)
-    match whole(tag, 1, 7), fields:
+    match whole(tag, 1, 9), fields:
         case 1, [name, offset, total, lifetime, written, data]:
             return Text(
                 id=octets(name, 16),
@@ -126,5 +147,11 @@ def _part(value: Value) -> Part:
         case 7, [epoch, ciphertext]:
             return KemCiphertext(
                 epoch=whole(epoch, 0, MAX_EPOCH), ciphertext=octets(ciphertext, KEM_CIPHERTEXT_SIZE)
+            )
+        case 8, [name, pace]:
+            return NewPace(id=octets(name, 16), pace=read_pace(pace))
+        case 9, [name, seconds, step] if seconds in WINDOW_SECONDS:
+            return Window(
+                id=octets(name, 16), seconds=whole(seconds, 16, 1_024), step=whole(step, PROPOSE, END)
             )
     raise Refused("an unknown tag, or fields that it does not have")

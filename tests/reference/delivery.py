@@ -156,7 +156,7 @@ class Delivery:
     def take(self, part: Text | Deletion | Hello | Address, now: float, *, texts: bool) -> bool:
         """Whether it is new; a text is taken only where `texts` says so, and new when it is whole."""
         if part.id in self.heard or (isinstance(part, Text) and part.id in self.messages):
-            self._acknowledge(part.id)
+            self.acknowledge(part.id)
             return False
         if isinstance(part, Text):
             data = self._assemble(part) if texts else None
@@ -167,10 +167,10 @@ class Delivery:
         if isinstance(part, Deletion):
             self._erase(part.target, now)
         self.heard[part.id] = now + REMEMBERED
-        self._acknowledge(part.id)
+        self.acknowledge(part.id)
         return True
 
-    def _acknowledge(self, name: bytes) -> None:
+    def acknowledge(self, name: bytes) -> None:
         if name not in self.acknowledging:
             self.acknowledging.append(name)
 
@@ -204,7 +204,7 @@ class Delivery:
         written = min(max(part.written, now - UNREAD_LIFE), now)
         self.messages[part.id] = Message(data, True, lifetime, written, written + lifetime + UNREAD_LIFE)
         self.heard[part.id] = now + part.lifetime + UNREAD_LIFE + DAY
-        self._acknowledge(part.id)
+        self.acknowledge(part.id)
 
 
 def _is_said(entry: Outgoing) -> bool:

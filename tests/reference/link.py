@@ -45,6 +45,7 @@ class Link:
     began: float
     state: State
     heard: float
+    own_pace: Pace  # that this side's greeting says
     psk: Psk | None = None  # None: the invite's
     initiator: Initiator | None = None
     responder: Responder | None = None

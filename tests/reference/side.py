@@ -12,10 +12,14 @@ from . import cell
 from .body import (
     Acknowledgement,
     Address,
+    Deletion,
     Hello,
     KemCiphertext,
     KemKey,
+    NewPace,
     Part,
+    Text,
+    Window,
     read_body,
     write_body,
 )
@@ -39,6 +43,7 @@ from .link import Link, Session, State
 from .primitives import Refused, new_secret, public_key
 from .psk import Psk, Psks
 from .ratchet import Ratchet
+from .terms import Terms
 
 SETTLING_SECONDS = 60
 
@@ -46,7 +51,8 @@ SETTLING_SECONDS = 60
 class Side:
     def __init__(self, contact: Contact, *, pace: Pace | None = None, lifetime: int = 86_400) -> None:
         self.contact = contact
-        self.pace = pace or Pace()
+        self.pace = pace or Pace()  # wanted; `terms` has the one that is in force
+        self.terms = Terms(self.pace)  # of the active link
         self.delivery = Delivery(lifetime)
         self.psks = Psks()
         self.session: Session | None = None
@@ -56,6 +62,11 @@ class Side:
         self.resets = 0  # sessions that replaced another one
         self.versions: tuple[int, ...] = (1,)  # that this side speaks
         self.suites: tuple[int, ...] = (1,)
+
+    def want(self, pace: Pace) -> None:
+        """Send at another pace from now on."""
+        self.pace = pace
+        self.terms.want(pace)
 
     # --- links begin and end ---
 
@@ -70,13 +81,13 @@ class Side:
         initiator = Initiator(
             onion=onion, responder_static=responder_static, static_secret=static_secret, psk=key
         )
-        link = Link(True, onion, now, State.AWAIT_MESSAGE_2, now, psk=psk, initiator=initiator)
+        link = Link(True, onion, now, State.AWAIT_MESSAGE_2, now, self.pace, psk=psk, initiator=initiator)
         link.out.append(initiator.write_1(bytes(PAYLOAD_1)))
         self.links.append(link)
         return link
 
     def accept(self, onion: bytes, now: float) -> Link:
-        link = Link(False, onion, now, State.AWAIT_MESSAGE_1, now)
+        link = Link(False, onion, now, State.AWAIT_MESSAGE_1, now, self.pace)
         self.links.append(link)
         return link
 
@@ -153,7 +164,7 @@ class Side:
         link.says_reset = psk is not None and not self._holds(psk.session)
         greeting = ResponderGreeting(
             ratchet=public_key(link.ratchet_secret),
-            pace=self.pace,
+            pace=link.own_pace,
             reset=link.says_reset,
             versions=self.versions,
             suites=self.suites,
@@ -166,6 +177,8 @@ class Side:
         if initiator is None:
             raise ValueError("this link was not dialled here")
         greeting = read_responder(initiator.read_2(message))
+        if link.psk not in self.psks.held if link.psk else not self.contact.invite_psk_held:
+            raise Refused("the psk was dropped")
         if link.psk is None:
             intent = CONTACT
         else:
@@ -173,7 +186,7 @@ class Side:
             intent = RESUME if resumes else RESET
         onion = self.contact.pair_onion if intent == CONTACT else bytes(32)
         own = InitiatorGreeting(
-            intent=intent, pace=self.pace, onion=onion, versions=self.versions, suites=self.suites
+            intent=intent, pace=link.own_pace, onion=onion, versions=self.versions, suites=self.suites
         )
         self._agree(greeting)
         message_3 = initiator.write_3(own.payload())
@@ -280,7 +293,8 @@ class Side:
             link.said_have_list = True
             return write_cell(cell.HAVE_LIST, self.delivery.have_list())
         if self.session and self._holds(link.session) and self.session.ratchet.can_send:
-            parts = self.delivery.parts(self._kem_parts(link, self.session.ratchet, now))
+            kem = self._kem_parts(link, self.session.ratchet, now)
+            parts = self.delivery.parts([*kem, *self.terms.take()])
             if parts:
                 return write_cell(cell.ENVELOPE, self.session.ratchet.seal(write_body(parts)))
         return write_cell(cell.COVER)
@@ -322,11 +336,27 @@ class Side:
             self._lose("an envelope does not open")
             return
         for part in read_body(body):
-            self._take(part, ratchet, now, texts=link is self.active)
+            match part:
+                case NewPace():
+                    link.held_to(part.pace)
+                    self.delivery.acknowledge(part.id)
+                case Window():
+                    if link is self.active:
+                        self.terms.take_window(part)
+                case _:
+                    self._take(part, ratchet, now, texts=link is self.active)
 
-    def _take(self, part: Part, ratchet: Ratchet, now: float, *, texts: bool) -> None:
+    def _take(
+        self,
+        part: Text | Deletion | Hello | Address | Acknowledgement | KemKey | KemCiphertext,
+        ratchet: Ratchet,
+        now: float,
+        *,
+        texts: bool,
+    ) -> None:
         match part:
             case Acknowledgement():
+                self.terms.take_acknowledged(part.ids)
                 self._note_done(self.delivery.take_acknowledged(part.ids, now))
             case KemKey():
                 ratchet.take_key(part.epoch, part.key)
@@ -370,6 +400,8 @@ class Side:
 
     def _activate(self, link: Link) -> None:
         self.active = link
+        self.terms = Terms(link.own_pace)
+        self.terms.want(self.pace)
         self.delivery.begin_link()
         if link.pending:
             self.resets += 1

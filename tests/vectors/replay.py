@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Final
 from unittest import mock
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
 
 from onionchat.crypto import kem
@@ -226,6 +227,11 @@ def part(line: str) -> body.Part:
             return body.KemKeyPart(epoch=int(fields[0]), key=bytes.fromhex(fields[1]))
         case "kem-ciphertext":
             return body.KemCiphertextPart(epoch=int(fields[0]), ciphertext=bytes.fromhex(fields[1]))
+        case "pace":
+            return body.PacePart(id=bytes.fromhex(fields[0]), pace=_pace(" ".join(fields[1:])))
+        case "window":
+            one, seconds, step = fields
+            return msgspec.convert([9, bytes.fromhex(one), int(seconds), int(step)], body.WindowPart)
     raise AssertionError(name)
 
 
