@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Final
 
 from ..crypto.chain import chain_step
-from ..crypto.handshake import PAYLOAD_SIZES, Handshake, SessionSeed, prologue
+from ..crypto.handshake import PAYLOAD_SIZES, Handshake, prologue
 from ..crypto.header import HEADER_SIZE, NONCE_SIZE
 from ..crypto.keys import KEY_SIZE, KeyPair, exchange
 from ..crypto.link import SendingCipher
@@ -44,9 +44,9 @@ from .doubleratchet import doubleratchet
 from .evidence import Control, Evidence, Figure, at_least, at_most, between, evidence, fact
 from .network import Progress
 from .rejection import measure_rejections
+from .session import NOW, carry, full_ratchet, ratchets
 from .stopwatch import QUICK_TURNS, TURNS, Contestant, Work, fastest, repeated
 
-NOW: Final = 1_700_000_000
 _EPOCH_TURNS: Final = 160
 """Envelopes each way, in which about twelve epochs begin."""
 
@@ -65,7 +65,7 @@ def measure(_folder: Path, *, lifeline: int, tell: Progress, quick: bool) -> Evi
     refused, more_controls = measure_rejections(turns // 2)
     figures += [
         at_most("state_bytes", _largest_state(), "B", 2_000),
-        at_most("state_full_bytes", len(_full_ratchet().to_bytes()), "B", 160_000),
+        at_most("state_full_bytes", len(full_ratchet().to_bytes()), "B", 160_000),
         *refused,
     ]
     tell(1.0, "done")
@@ -94,8 +94,8 @@ def _judge(seconds: dict[str, float]) -> tuple[list[Figure], list[Control]]:
 
 def _contestants() -> dict[str, Contestant]:
     body = urandom(BODY_SIZE)
-    sender, receiver = _ratchets()
-    first, second = _ratchets()
+    sender, receiver = ratchets()
+    first, second = ratchets()
     cipher = SendingCipher(urandom(KEY_SIZE))
     envelope = bytes(ENVELOPE_SIZE)
 
@@ -110,8 +110,8 @@ def _contestants() -> dict[str, Contestant]:
         _seal(body, None, nonce, key)
 
     def ping_pong() -> None:
-        _carry(first, second, body)
-        _carry(second, first, body)
+        carry(first, second, body)
+        carry(second, first, body)
 
     floor = _floor(body)
     return {
@@ -179,7 +179,7 @@ def _handshake() -> Work:
 
 
 def _skipping() -> Contestant:
-    sender, receiver = _ratchets()
+    sender, receiver = ratchets()
     for _ in range(MAX_SKIPPED_PER_STEP):
         sender.encrypt(bytes(BODY_SIZE), random=urandom, now=NOW)
     late = sender.encrypt(bytes(BODY_SIZE), random=urandom, now=NOW)
@@ -192,44 +192,15 @@ def _skipping() -> Contestant:
     return Contestant(prepare=prepare)
 
 
-def _ratchets() -> tuple[Ratchet, Ratchet]:
-    seed = SessionSeed(
-        root=urandom(KEY_SIZE),
-        header_initiator=urandom(KEY_SIZE),
-        header_next_responder=urandom(KEY_SIZE),
-        session_id=urandom(KEY_SIZE),
-        initiator_static=urandom(KEY_SIZE),
-        responder_static=urandom(KEY_SIZE),
-    )
-    own = KeyPair.generate(urandom)
-    initiator = Ratchet.initiate(seed, peer_ratchet=own.public, random=urandom, now=NOW)
-    return initiator, Ratchet.respond(seed, own_ratchet=own, now=NOW)
-
-
-def _carry(sender: Ratchet, receiver: Ratchet, body: bytes) -> None:
-    receiver.decrypt(sender.encrypt(body, random=urandom, now=NOW), random=urandom, now=NOW)
-
-
 def _largest_state() -> int:
     """Bytes, at every point of a conversation in which nothing is lost."""
     largest = 0
-    first, second = _ratchets()
+    first, second = ratchets()
     for _ in range(_EPOCH_TURNS):
         for sender, receiver in ((first, second), (second, first)):
             part = sender.rekey_part(NOW)
-            _carry(sender, receiver, bytes(BODY_SIZE))
+            carry(sender, receiver, bytes(BODY_SIZE))
             if part is not None:
                 receiver.accept_rekey(part, now=NOW)
             largest = max(largest, len(sender.to_bytes()), len(receiver.to_bytes()))
     return largest
-
-
-def _full_ratchet() -> Ratchet:
-    """A receiver that holds as many skipped keys as it may."""
-    sender, receiver = _ratchets()
-    for _ in range(3):
-        for _ in range(MAX_SKIPPED_PER_STEP):
-            sender.encrypt(bytes(BODY_SIZE), random=urandom, now=NOW)
-        _carry(sender, receiver, bytes(BODY_SIZE))
-        _carry(receiver, sender, bytes(BODY_SIZE))
-    return receiver

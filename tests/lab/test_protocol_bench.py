@@ -11,17 +11,14 @@ import pytest
 from onionchat.crypto.handshake import Handshake
 from onionchat.errors import ConfigError, DecryptionError
 from onionchat.lab import protocol_bench, stopwatch
-from onionchat.lab.cell_door import cell_door
 from onionchat.lab.door import Door, refusing
 from onionchat.lab.evidence import at_least
-from onionchat.lab.handshake_doors import message_1_door, message_2_door, message_3_door
+from onionchat.lab.handshake_doors import message_1_door
+from onionchat.lab.rejection import DOORS
 from onionchat.lab.stopwatch import Contestant, fastest
-from onionchat.lab.text_doors import control_door, invite_door
 
 
-@pytest.mark.parametrize(
-    "door", [invite_door, control_door, message_1_door, message_2_door, message_3_door, cell_door]
-)
+@pytest.mark.parametrize("door", DOORS)
 def test_every_door_takes_and_refuses_what_it_says(door: Callable[[], Door]) -> None:
     made = door()
     for contestant in (*made.taken.values(), *made.refused.values()):
