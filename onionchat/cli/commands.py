@@ -22,6 +22,7 @@ COMMANDS = (
     policy.window,
     evidence.demo,
     evidence.bench,
+    evidence.lab,
 )
 
 for command in COMMANDS:

@@ -1,6 +1,8 @@
-"""Commands that show and measure: ``demo``, ``bench``."""
+"""Commands that show and measure: ``demo``, ``bench``, ``lab``."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import click
 
@@ -35,3 +37,43 @@ def bench(context: click.Context, session: Session, suite: str, quick: bool) -> 
     from ..lab.bench import run_bench
 
     context.exit(run_bench(suite, quick=quick, json=session.json))
+
+
+@click.group()
+def lab() -> None:
+    """Measure protection here."""
+
+
+@lab.command()
+@click.option("--quick", is_flag=True, help="Within five minutes: fewer windows, and a laxer goal.")
+@click.option(
+    "--keep",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A folder for what is seen. A run that was ended goes on from there.",
+)
+@click.option(
+    "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw what was seen into this PNG."
+)
+@click.option(
+    "--only", multiple=True, metavar="SERIES", help="Of the report's series only this one; repeatable."
+)
+@json_option
+@pass_session
+@click.pass_context
+def observe(
+    context: click.Context,
+    session: Session,
+    *,
+    quick: bool,
+    keep: Path | None,
+    plot: Path | None,
+    only: tuple[str, ...],
+) -> None:
+    """Try to tell from the wire what somebody does.
+
+    Two engines on a private Tor network, somebody who chats or does not, and classifiers that see packets'
+    times, sizes and directions. The full form takes hours; what it has seen stays in --keep.
+    """
+    from ..lab.observe import run_observe
+
+    context.exit(run_observe(quick=quick, json=session.json, keep=keep, plot=plot, only=only))
