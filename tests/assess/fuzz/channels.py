@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from functools import cache
 from struct import pack
 from typing import Final
 
@@ -49,18 +50,23 @@ def _make_to_engine() -> Run:
     return guarded(run)
 
 
+@cache
+def _pair() -> tuple[socket.socket, socket.socket]:
+    """Open as long as the process: a pair for each input would take longer than the decoder."""
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
 def _make_launch() -> Run:
     def run(data: bytes) -> str:
         if not data:
             return "nothing is no datagram"
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with ours, theirs:
-            theirs.send(data)
-            found, descriptors = attempt(lambda: launch_channel.receive(ours), LocalProtocolError)
-            require(not descriptors, "there are no descriptors but those that were sent")
-            launch_channel.send(theirs, found)
-            require(launch_channel.receive(ours)[0] == found, "a message comes back as it was")
-            return f"taken {type(found).__name__}"
+        ours, theirs = _pair()
+        theirs.send(data)
+        found, descriptors = attempt(lambda: launch_channel.receive(ours), LocalProtocolError)
+        require(not descriptors, "there are no descriptors but those that were sent")
+        launch_channel.send(theirs, found)
+        require(launch_channel.receive(ours)[0] == found, "a message comes back as it was")
+        return f"taken {type(found).__name__}"
 
     return guarded(run)
 
