@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO
@@ -30,12 +30,9 @@ from .target import PACKAGES, Module, modules, selection, test_folders
 from .trace import Trace
 
 FIRST_SECONDS: Final = 2.0
-"""The likeliest tests, of so many traced seconds together, come first and alone."""
-LONG_SECONDS: Final = 5.0
-"""Tests that take longer, traced, are left out."""
-DEAR_SECONDS: Final = 1.5
-CASES: Final = 3
-"""Of a parametrised test whose cases take longer than `DEAR_SECONDS` together, so many are taken."""
+LAST_SECONDS: Final = 12.0
+"""Traced: first the tests that noticed other bends of the module, and its own; then the quickest others."""
+CONTROL_SECONDS: Final = 40.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,50 +53,39 @@ class Bench:
         self.ledger = ledger
         self.state = ledger.state(test_folders(package))
         self.trace = _trace(package, folder, self.state)
-        self.left_out = _left_out(self.trace)
+        self.every = set(range(len(self.trace.tests))) - set(self.trace.failed)
         self.kills: dict[str, Counter[str]] = defaultdict(Counter)
 
-    def tests(self, job: Job) -> list[int]:
-        """The tests for a mutant, likeliest first."""
-        file, own = job.module.file, job.module.own_tests
-        every = range(len(self.trace.tests))
-        ran = self.trace.of(file, job.mutant.lines) if job.mutant.deferred else set(every)
+    def stages(self, job: Job) -> Iterator[list[int]]:
+        """The tests for a mutant, likeliest first, in two parts, each with its trial."""
+        file, name = job.module.file, job.module.name
+        ran = self.trace.of(file, job.mutant.lines) if job.mutant.deferred else self.every
         if job.before is not None:
             changed = self.ledger.changed(job.before.tests, self.state)
             if all(Path(one).name.startswith("test_") for one in changed):
-                ran = {test for test in ran if self.trace.tests[test].partition("::")[0] in changed}
-        kills, touched = self.kills[job.module.name], self.trace.of(file, (0, 10**6))
+                ran = {test for test in ran if self.trace.file(test) in changed}
+        kills, touched = self.kills[name], self.trace.touched(file)
+        likely = {
+            test
+            for test in ran
+            if kills[self.trace.tests[test]] or self.trace.file(test) in job.module.own_tests
+        }
 
-        def rank(test: int) -> tuple[int, bool, bool, float]:
-            name = self.trace.tests[test]
-            return -kills[name], not name.startswith(own), test not in touched, self.trace.seconds[test]
+        def rank(test: int) -> tuple[int, bool, float]:
+            return -kills[self.trace.tests[test]], test not in touched, self.trace.seconds[test]
 
-        return sorted(ran - self.left_out, key=rank)
+        first = self.within(FIRST_SECONDS, sorted(likely, key=rank))
+        rest = self.within(LAST_SECONDS, sorted(ran - set(first), key=rank))
+        yield from (tests for tests in (first, rest) if tests)
 
-    def stages(self, job: Job) -> Iterator[list[int]]:
-        """The tests for a mutant in two parts, each with its trial."""
-        tests, spent = self.tests(job), 0.0
-        for place, test in enumerate(tests):
-            spent += self.trace.seconds[test]
-            if spent > FIRST_SECONDS and place:
-                yield tests[:place]
-                yield tests[place:]
-                return
-        if tests:
-            yield tests
-
-
-def _left_out(trace: Trace) -> set[int]:
-    """Failing and long tests; of dear parametrised ones all cases but the first, the middle and the last."""
-    cases: dict[str, list[int]] = defaultdict(list)
-    for number, test in enumerate(trace.tests):
-        cases[test.partition("[")[0]].append(number)
-    left = {number for number, seconds in enumerate(trace.seconds) if seconds > LONG_SECONDS}
-    left |= set(trace.failed)
-    for numbers in cases.values():
-        if len(numbers) > CASES and sum(trace.seconds[number] for number in numbers) > DEAR_SECONDS:
-            left |= set(numbers) - {numbers[0], numbers[len(numbers) // 2], numbers[-1]}
-    return left
+    def within(self, seconds: float, tests: Iterable[int]) -> list[int]:
+        """The first tests, of so many traced seconds together."""
+        chosen = []
+        for test in tests:
+            seconds -= self.trace.seconds[test]
+            if seconds >= 0 and test in self.every:
+                chosen.append(test)
+        return chosen
 
 
 def _trace(package: str, folder: Path, state: str) -> Trace:
@@ -177,9 +163,9 @@ def _identity(package: str, bench: Bench) -> bool:
     for module in modules(package):
         tree = ast.parse(ast.unparse(ast.parse(module.source)))
         code[module.name] = (module.file, compile(tree, str(ROOT / module.file), "exec"))
-    numbers = [number for number in range(len(bench.trace.tests)) if number not in bench.left_out]
-    seconds = 60 + 2 * sum(bench.trace.seconds)
-    result, by = trial.outcome(trial.begin(code, [bench.trace.tests[one] for one in numbers], seconds))
+    chosen = bench.within(CONTROL_SECONDS, sorted(bench.every, key=bench.trace.seconds.__getitem__))
+    names = [bench.trace.tests[test] for test in chosen]
+    result, by = trial.outcome(trial.begin(code, names, 2 * CONTROL_SECONDS))
     if result != "survived":
         print(f"{package}: without any mutant, {by} fails", file=sys.stderr)
     return result == "survived"

@@ -39,6 +39,14 @@ class Trace(msgspec.Struct, frozen=True):
         ran = self.ran.get(file, {})
         return {test for line in range(lines[0], lines[1] + 1) for test in ran.get(line, ())}
 
+    def touched(self, file: str) -> set[int]:
+        """The tests that ran any line of it."""
+        return {test for tests in self.ran.get(file, {}).values() for test in tests}
+
+    def file(self, test: int) -> str:
+        """Where a test stands."""
+        return self.tests[test].partition("::")[0]
+
 
 class _Watch:
     """Names the tracer's context after the test that runs."""
