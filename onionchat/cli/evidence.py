@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ..errors import ConfigError
 from .session import Session, json_option, pass_session
 
 
@@ -74,6 +75,12 @@ def observe(
     Two engines on a private Tor network, somebody who chats or does not, and classifiers that see packets'
     times, sizes and directions. The full form takes hours; what it has seen stays in --keep.
     """
-    from ..lab.observe import run_observe
+    try:
+        from ..lab.observe import run_observe
+    except ImportError as error:
+        raise ConfigError(
+            f"measuring the wire needs a package that is not installed: {error.name}",
+            hint="install what it needs: pip install 'onionchat[lab]'",
+        ) from error
 
     context.exit(run_observe(quick=quick, json=session.json, keep=keep, plot=plot, only=only))

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from dataclasses import dataclass
 from random import Random
 from typing import Final, cast
 
-from ..errors import ConnectionLost, ControlError
+from ..errors import ConnectionLost
 from ..protocol.constants import CELL_SIZE
 from .load import Load
 from .scenario import Person, Scenario
@@ -25,8 +25,17 @@ _FRESH_SCREEN: Final = 40
 """Blocks after which the TUI is opened anew, so that it does not grow old with messages."""
 _MOST_LOST: Final = 5
 """Blocks in a row without a link: then it is gone for good."""
+_ARRIVAL_SECONDS: Final = 2.0
 _PRESENT: Final = 0.75
 """The part of a window's ticks whose cells must have been seen to leave."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampled:
+    """How many messages were written in the watched TUI, and how many of them the other never got."""
+
+    written: int
+    missing: int
 
 
 def sample(
@@ -38,15 +47,12 @@ def sample(
     covered: bool,
     load: Load,
     tell: Callable[[int], None],
-) -> int:
+) -> Sampled:
     """Add blocks until there are ``blocks``.
 
     Args:
         covered: whether cells leave all the time, so that a window without them had no link.
         tell: told of how many blocks there are.
-
-    Returns:
-        How many messages that were written did not get to the other.
 
     Raises:
         ConnectionLost: the link went down and did not come back.
@@ -72,10 +78,8 @@ def sample(
             continue
         lost = 0
         keep.add(block)
-    time.sleep(2.0)
-    with suppress(ControlError):
-        return person.missing()
-    return person.sent
+    time.sleep(_ARRIVAL_SECONDS)
+    return Sampled(written=person.sent, missing=person.missing())
 
 
 def _block(on: Stage, person: Person, settings: Settings, random: Random, life: int) -> Block:

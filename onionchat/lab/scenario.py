@@ -15,6 +15,7 @@ from typing import Final, Literal
 
 from ..control.replies import Conversation, Done, Message
 from ..control.requests import Delete, Messages, Send
+from ..errors import ConnectionLost
 from .load import Load
 from .stage import Stage
 
@@ -45,6 +46,7 @@ _TYPING: Final = 0.7
 """The part of a window in which there is heavy typing."""
 _STOCK: Final = 200
 _SPOKEN_SECONDS: Final = 2.0
+_ARRIVAL_SECONDS: Final = 20.0
 
 _WORDS: Final = (
     "we",
@@ -83,14 +85,20 @@ class Person:
         """Messages that were written."""
 
     def prepare(self) -> None:
-        """What must be there before a block: messages that can be deleted."""
-        if not self._deletable:
+        """What must be there before a block: messages that can be deleted.
+
+        Raises:
+            ConnectionLost: none arrives.
+        """
+        deadline = time.monotonic() + _ARRIVAL_SECONDS
+        while not self._deletable:
             self._restock()
-        if not self._deletable:
-            for _ in range(3):
-                self._say(self._sentence(4))
-            time.sleep(_SPOKEN_SECONDS)
-            self._restock()
+            if not self._deletable:
+                if time.monotonic() > deadline:
+                    raise ConnectionLost("nothing that was written arrives any more")
+                for _ in range(3):
+                    self._say(self._sentence(4))
+                time.sleep(_SPOKEN_SECONDS)
 
     def missing(self) -> int:
         """How many messages that were written did not get there."""

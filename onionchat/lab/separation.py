@@ -49,7 +49,7 @@ def judge(scores: Numbers, folds: Numbers, *, seed: int) -> Verdict:
     # of each block: what its two windows add, beyond the mean
     parts = placed[:, 1] - placed[:, 0]
     count = len(parts)
-    spread = float(parts.std(ddof=1)) / np.sqrt(count) if count > 1 else 1.0
+    spread = float(parts.std(ddof=1) / np.sqrt(count)) if count > 1 else 1.0
     if not spread:  # told apart without exception: the rule of three
         spread = 3 / (count * _NORMAL_975) if auc in (0.0, 1.0) else 0.0
     low, high = auc - _NORMAL_975 * spread, auc + _NORMAL_975 * spread
@@ -64,6 +64,15 @@ def holm(values: Mapping[str, float]) -> dict[str, float]:
         before = max(before, min(1.0, (len(values) - rank) * value))
         corrected[name] = before
     return corrected
+
+
+def distance(first: Numbers, second: Numbers) -> float:
+    """The Kolmogorov-Smirnov distance: the most by which two distributions differ anywhere."""
+    if not len(first) or not len(second):
+        return 0.0 if len(first) == len(second) else 1.0
+    everywhere = np.concatenate([first, second])
+    shares = [np.searchsorted(np.sort(one), everywhere, "right") / len(one) for one in (first, second)]
+    return float(np.abs(shares[0] - shares[1]).max())
 
 
 def _placements(scores: Numbers, folds: Numbers) -> Numbers:
