@@ -27,6 +27,9 @@ cover: .venv/ready
 
 # Hours; resumable. Results go to docs/assessment.
 assess: .venv/ready
+	@$(BIN)/python -c 'import atheris' 2>/dev/null \
+	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=3.0' \
+	  || echo "atheris cannot be had here: fuzzing is left out"
 	@$(BIN)/python -m tests.assess
 
 clean:
