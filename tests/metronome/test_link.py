@@ -395,6 +395,8 @@ def test_a_window_that_is_slept_through_is_over_and_its_last_batch_grows(changed
     assert link.missed(nap)
     assert link.window_over
     assert link.due > nap
+    if changed is not BURSTS:
+        assert len(link.batch) == (changed or Pace(batch=4)).batch * CELL
     link.seal()
     assert reader.read(link.batch) == (changed or Pace(batch=4)).batch
     leave(link)
