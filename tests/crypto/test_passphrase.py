@@ -12,13 +12,13 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from onionchat.crypto.passphrase import (
     DEFAULT_COST,
     LOW_MEMORY_COST,
-    MIB,
     PassphraseCost,
     affordable_cost,
     unlocking_key,
 )
 from onionchat.errors import CryptoError
 
+MIB = 2**20
 CHEAP = PassphraseCost(memory=64 * 1024, passes=2)
 SALT = bytes(range(16))
 
