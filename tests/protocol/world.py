@@ -19,10 +19,11 @@ from onionchat.errors import CryptoError
 from onionchat.protocol import commands as do
 from onionchat.protocol import events
 from onionchat.protocol.cell import CellType, lay_out
+from onionchat.protocol.constants import BURST_GAP_MS, KEEP_ALIVE_MS, MAX_GAP_TICKS, WINDOW_TICK_MS
 from onionchat.protocol.contact import Contact, Surroundings
 from onionchat.protocol.delivery import Inbox, Outbox
 from onionchat.protocol.invitation import Invitation, join
-from onionchat.protocol.pace import Pace
+from onionchat.protocol.pace import BATCHES, Level, Pace
 from onionchat.protocol.record import (
     ContactRecord,
     InviteRecord,
@@ -39,6 +40,7 @@ from onionchat.protocol.timeline import Timeline
 
 START = 1_700_000_000.0
 TICK = 2.0
+USUAL = Pace(tick_ms=round(TICK * 1000))
 COVER = (int(CellType.COVER), b"")
 
 Machine = Contact | Invitation
@@ -160,38 +162,99 @@ class Wire:
 
 
 class Metronome:
-    """The sending side of one link: the ready cell leaves, the next is built, the engine is told."""
+    """The sending side of one link: the ready batch leaves, the next is built, the engine is told."""
 
     def __init__(self, person: Person, link: int, key: bytes, pace: Pace) -> None:
         self.pace = pace
         self.queue: list[tuple[int, bytes]] = []
+        self.left: list[float] = []
+        """When each batch left."""
+        self.most = 2 * pace.batch
+        """Cells that may wait behind the ready batch."""
+        self.window = False
         self._person = person
         self._link = link
         self._cipher = SendingCipher(key)
         self._ready = [COVER] * pace.batch
+        self._turn = 0
         self._beat_later()
 
     def seal(self, plaintext: bytes) -> bytes:
         """A cell of one's own making."""
         return self._cipher.seal(plaintext)
 
-    def _beat_later(self) -> None:
-        self._person.world.later(self.pace.tick_ms / 1000, self._beat)
+    def change(self, pace: Pace) -> None:
+        self.pace = pace
+        self.most = max(self.most, 2 * pace.batch)
+        self._beat_anew()
 
-    def _beat(self) -> None:
-        person = self._person
-        if person.metronomes.get(self._link) is not self:
+    def begin_window(self, seconds: int) -> None:
+        self.window, self.most = True, max(self.most, 2 * BATCHES[-1])
+        self._person.world.later(seconds, self._end_window)
+        self._beat_anew()
+
+    def _end_window(self) -> None:
+        if self._runs:
+            self.window = False
+            self._beat_anew()
+            self._person.deliver(self._link, events.WindowEnded(link=self._link))
+
+    @property
+    def _runs(self) -> bool:
+        return self._person.metronomes.get(self._link) is self
+
+    def _beat_anew(self) -> None:
+        self._turn += 1
+        self._beat_later()
+
+    def _beat_later(self) -> None:
+        turn = self._turn
+        self._person.world.later(self._gap(), lambda: self._beat(turn))
+
+    def _gap(self) -> float:
+        if self.window:
+            return WINDOW_TICK_MS / 1000
+        if self.pace.level is Level.BURST:
+            return BURST_GAP_MS / 1000
+        tick = self.pace.tick_ms / 1000
+        if self.pace.level is Level.CONSTANT:
+            return tick
+        return min(self._person.world.random.expovariate(1 / tick), MAX_GAP_TICKS * tick)
+
+    def _beat(self, turn: int) -> None:
+        if turn != self._turn or not self._runs:
             return
+        if self.pace.level is Level.BURST and not self.window:
+            self._build()
+            since = self._person.world.now - (self.left[-1] if self.left else 0.0)
+            if self._waiting == 0 and since < KEEP_ALIVE_MS / 1000:
+                self._beat_later()
+                return
+        self._leave()
+        batch = BATCHES[-1] if self.window else self.pace.batch
+        if self._waiting <= batch:
+            self._person.deliver(self._link, events.SlotFreed(link=self._link, waiting=self._waiting))
+        self._beat_later()
+
+    def _leave(self) -> None:
+        person = self._person
         for cell_type, content in self._ready:
             if cell_type == CellType.ENVELOPE:
                 person.left.append(content)
             person.wires[self._link].carry(person, self._cipher.seal(lay_out(cell_type, content)))
-        batch = self.pace.batch
-        self._ready = [self.queue.pop(0) if self.queue else COVER for _ in range(batch)]
-        waiting = len(self.queue) + sum(ready is not COVER for ready in self._ready)
-        if waiting <= batch:
-            person.deliver(self._link, events.SlotFreed(link=self._link, waiting=waiting))
-        self._beat_later()
+        self.left.append(person.world.now)
+        self._ready.clear()
+        self._build()
+
+    def _build(self) -> None:
+        self._ready = [one for one in self._ready if one is not COVER]
+        batch = 1 if self.window else self.pace.batch
+        while len(self._ready) < batch:
+            self._ready.append(self.queue.pop(0) if self.queue else COVER)
+
+    @property
+    def _waiting(self) -> int:
+        return len(self.queue) + sum(one is not COVER for one in self._ready)
 
 
 @dataclass(frozen=True)
@@ -206,10 +269,11 @@ class Told:
 class Person:
     """One side: performs what its machines command, on a vault that survives crashes."""
 
-    def __init__(self, world: World, name: str, *, tick: float = TICK) -> None:
+    def __init__(self, world: World, name: str, *, pace: Pace = USUAL) -> None:
         self.world = world
         self.name = name
-        self.pace = Pace(tick_ms=round(tick * 1000))
+        self.pace = pace
+        self.visible = True
         self.around = Surroundings(
             random=Random(world.random.random()).randbytes,
             numbers=itertools.count(1),
@@ -251,7 +315,7 @@ class Person:
             secret=random(16),
         )
         self.vault[do.Key(kind="invite", key=record.id)] = pack(record)
-        self.invitation = Invitation(record, self.around, pace=self.pace)
+        self.invitation = Invitation(record, self.around, pace=self.pace, visible=self.visible)
         self.invites.add(self.invitation.onion.public)
         return self.invitation
 
@@ -263,6 +327,7 @@ class Person:
             now=self.world.now,
             around=self.around,
             pace=self.pace,
+            visible=self.visible,
         )
         self.vault[do.Key(kind="contact", key=contact.record.id)] = pack(contact.record)
         self.contact = contact
@@ -293,6 +358,22 @@ class Person:
         assert session is not None
         envelope = session.encrypt(body, random=self.around.random, now=int(self.world.now))
         self.speak(lay_out(CellType.ENVELOPE, envelope))
+
+    def choose(self, pace: Pace) -> None:
+        """Send at another pace."""
+        self.pace = pace
+        self.ask(events.PaceChosen(pace=pace))
+
+    def appear(self, *, visible: bool) -> None:
+        """Be on line for the contact, or not."""
+        self.visible = visible
+        self.ask(events.PresenceChosen(visible=visible))
+
+    def propose(self, seconds: int) -> bytes:
+        """Propose a bulk window."""
+        window = self.around.random(16)
+        self.ask(events.WindowAsked(id=window, seconds=seconds))
+        return window
 
     def show(self, *messages: bytes) -> None:
         self.ask(events.MessagesShown(messages=messages))
@@ -333,6 +414,10 @@ class Person:
     def shown(self) -> list[bytes]:
         """Ids of what was ever shown as new from the peer."""
         return [told.message for told in self.told if told.what == "arrived"]
+
+    def windows(self, whose: str) -> list[str]:
+        """What became of «my» or «their» windows."""
+        return [told.text for told in self.told if told.what == f"{whose} window"]
 
     def lines(self) -> list[str]:
         """System lines."""
@@ -420,23 +505,37 @@ class Person:
                 self._dial(link, onion)
             case do.RetireInvite():
                 self.invites.clear()
-            case do.SendCell() | do.BeginSending() | do.Lay() | do.CloseLink():
+            case (
+                do.SendCell()
+                | do.BeginSending()
+                | do.ChangePace()
+                | do.BeginWindow()
+                | do.Lay()
+                | do.CloseLink()
+            ):
                 if command.link in self.wires:
                     self._on_wire(command, self.wires[command.link])
             case _:
                 self._tell(command)
 
-    def _on_wire(self, command: do.SendCell | do.BeginSending | do.Lay | do.CloseLink, wire: Wire) -> None:
+    def _on_wire(
+        self,
+        command: do.SendCell | do.BeginSending | do.ChangePace | do.BeginWindow | do.Lay | do.CloseLink,
+        wire: Wire,
+    ) -> None:
         match command:
             case do.SendCell(cell=cell):
                 wire.carry(self, cell)
             case do.BeginSending(link=link, key=key, pace=pace):
                 self.metronomes[link] = Metronome(self, link, key, pace)
             case do.Lay(link=link, cell_type=cell_type, body=body):
-                queue = self.metronomes[link].queue
-                queue.append((cell_type, body))
-                most = 2 * self.metronomes[link].pace.batch
-                assert len(queue) <= most, "more was laid than can leave soon"
+                metronome = self.metronomes[link]
+                metronome.queue.append((cell_type, body))
+                assert len(metronome.queue) <= metronome.most, "more was laid than can leave soon"
+            case do.ChangePace(link=link, pace=pace):
+                self.metronomes[link].change(pace)
+            case do.BeginWindow(link=link, seconds=seconds):
+                self.metronomes[link].begin_window(seconds)
             case do.CloseLink(link=link):
                 self.metronomes.pop(link, None)
                 wire.cut()
@@ -449,6 +548,8 @@ class Person:
                 self.told.append(Told("arrived", message.id, message.text))
             case do.TellMessage(message=message) if message.delivered:
                 self.told.append(Told("delivered", message.id))
+            case do.TellWindow(window=window, mine=mine, state=state):
+                self.told.append(Told(f"{'my' if mine else 'their'} window", window, state))
             case do.TellGone(message=gone, why=why):
                 self.told.append(Told(why, gone))
             case do.TellDeletionConfirmed(message=gone):
@@ -489,7 +590,7 @@ class Person:
         for invite in self._scan("invite", b"", InviteRecord).values():
             self.invites.add(OnionKey.from_seed(invite.onion_seed).public)
             if not invite.contact:
-                self.invitation = Invitation(invite, self.around, pace=self.pace)
+                self.invitation = Invitation(invite, self.around, pace=self.pace, visible=self.visible)
         for record in self._scan("contact", b"", ContactRecord).values():
             self.contact = self._rebuilt(record)
             self.apply(self.contact, events.DeadlinePassed())
@@ -516,7 +617,7 @@ class Person:
             outbox=Outbox(record.id, self._scan("outgoing", record.id, OutgoingRecord).values()),
             inbox=Inbox(record.id, {key: value.until for key, value in seen.items()}),
         )
-        return Contact(record, talk, self.around, pace=self.pace)
+        return Contact(record, talk, self.around, pace=self.pace, visible=self.visible)
 
     def _scan(self, kind: str, scope: bytes, record: type[R]) -> dict[bytes, R]:
         """A vault gives its rows in no order that means anything."""
@@ -525,25 +626,25 @@ class Person:
         return {key.key: unpack(self.vault[key], record) for key in keys}
 
 
-def strangers(seed: int = 1) -> tuple[World, Person, Person]:
+def strangers(seed: int = 1, ada_at: Pace = USUAL, ben_at: Pace = USUAL) -> tuple[World, Person, Person]:
     """Ada, who has an invite out, and Ben, who has not used it yet."""
     world = World(seed)
-    ada, ben = Person(world, "Ada"), Person(world, "Ben")
+    ada, ben = Person(world, "Ada", pace=ada_at), Person(world, "Ben", pace=ben_at)
     ada.invite()
     return world, ada, ben
 
 
-def meeting(seed: int = 1) -> tuple[World, Person, Person]:
+def meeting(seed: int = 1, ada_at: Pace = USUAL, ben_at: Pace = USUAL) -> tuple[World, Person, Person]:
     """Ben has just used Ada's invite; nothing has happened yet."""
-    world, ada, ben = strangers(seed)
+    world, ada, ben = strangers(seed, ada_at, ben_at)
     assert ada.invitation is not None
     ben.join(ada.invitation)
     return world, ada, ben
 
 
-def friends(seed: int = 1) -> tuple[World, Person, Person]:
+def friends(seed: int = 1, ada_at: Pace = USUAL, ben_at: Pace = USUAL) -> tuple[World, Person, Person]:
     """Ada and Ben have exchanged their addresses and are on line."""
-    world, ada, ben = meeting(seed)
+    world, ada, ben = meeting(seed, ada_at, ben_at)
     world.until(lambda: introduced(ada, ben))
     world.run(10)
     return world, ada, ben

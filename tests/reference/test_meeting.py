@@ -42,8 +42,8 @@ class Mixed(World):
 class Second(Person):
     """A person whose program is the reference."""
 
-    def __init__(self, world: World, name: str, side: Side, *, tick: float = 2.0) -> None:
-        super().__init__(world, name, tick=tick)
+    def __init__(self, world: World, name: str, side: Side) -> None:
+        super().__init__(world, name)
         self.side = side
         self.ends: dict[int, Link] = {}
         self.dial_at = world.now
