@@ -46,10 +46,10 @@ class Module:
         return next(package for package in PACKAGES if self.name.startswith(package))
 
     @property
-    def own_tests(self) -> tuple[str, str]:
-        """The file of its own tests, whether or not there is one, and that about all data of its package."""
+    def own_tests(self) -> set[str]:
+        """The file of its own tests and those about all of its package; whether or not they are there."""
         package, _, name = self.name.removeprefix("onionchat.").rpartition(".")
-        return f"tests/{package}/test_{name}.py", f"tests/{package}/test_shapes.py"
+        return {f"tests/{package}/test_{one}.py" for one in (name, "shapes", "numbers")}
 
 
 def modules(package: str) -> list[Module]:
