@@ -100,13 +100,21 @@ class Talk:
         if link.intent is Intent.RESET:
             line = self._random(MESSAGE_ID)
             self.timeline.note(line, SESSION_RENEWED, self.record.lifetime, now, batch)
-        queued = {item.kind for item in self.outbox}
-        if link.dialled and "hello" not in queued:
-            self._queue("hello", now, batch)
-        elif not link.dialled and self.record.invite and "address" not in queued:
+        if link.dialled:
+            self._greet(now, batch)
+        elif self.record.invite and all(item.kind != "address" for item in self.outbox):
             onion = OnionKey.from_seed(self.record.onion_seed).public
             static = KeyPair.from_secret(self.record.static_secret).public
             self._queue("address", now, batch, data=onion + static)
+
+    def _greet(self, now: float, batch: Batch) -> None:
+        """Say hello, so that the peer can send in this session.
+
+        One that still waits may have arrived in the session before: it would not be said in this one.
+        """
+        for item in [item.id for item in self.outbox if item.kind == "hello"]:
+            self.outbox.remove(item, batch)
+        self._queue("hello", now, batch)
 
     def open(self, link: Link, pace: Pace, batch: Batch) -> None:
         """``link`` is the active one from now on: say what we have, wait for what the peer has."""

@@ -210,3 +210,23 @@ def test_a_session_begins_only_with_a_link_that_made_one() -> None:
     assert active is not None
     with pytest.raises(LocalProtocolError):
         ada.talk.begin(active, 0.0, Batch())
+
+
+def test_a_hello_that_arrived_in_a_session_before_is_said_anew() -> None:
+    """Its acknowledgement was lost with that session; and who dialled has nothing else to say."""
+    world, ada, ben = friends()
+    ada.reachable, ben.reachable = False, True
+    lose_session(ada, missing)
+
+    def came() -> bool:
+        session = ben.talk._session
+        return bool(ben.lines()) and session is not None and session.can_send
+
+    world.cutter = lambda wire, writer, carried: writer is ben and came()
+    world.until(came)
+    assert [item.kind for item in ada.talk.outbox] == ["hello"]
+    lose_session(ada, missing)
+    world.cutter = None
+    ben.write("is anybody there?")
+    world.until(lambda: ada.texts() == ["is anybody there?"], seconds=120)
+    assert ben.texts() == []

@@ -100,8 +100,11 @@ class Delivery:
     def queue(self, part: Hello | Address) -> None:
         self.outbox[part.id] = Outgoing(part, float("inf"))
 
-    def is_queued(self, kind: type[Hello] | type[Address]) -> bool:
+    def is_queued(self, kind: type[Address]) -> bool:
         return any(isinstance(entry.part, kind) for entry in self.outbox.values())
+
+    def take_back(self, kind: type[Hello]) -> None:
+        self.outbox = {name: entry for name, entry in self.outbox.items() if not isinstance(entry.part, kind)}
 
     # --- a link became active ---
 

@@ -264,7 +264,8 @@ class Side:
     def _begin(self, session: Session) -> None:
         """The session counts from now on; the side that dialled says hello."""
         self.session = session
-        if session.began_here and not self.delivery.is_queued(Hello):
+        if session.began_here:
+            self.delivery.take_back(Hello)
             self.delivery.queue(Hello(id=os.urandom(16)))
 
     def _be_in_contact(self) -> None:
