@@ -1,8 +1,8 @@
 """The state diagrams of docs/protocol.md: `python -m tests.protocol.diagrams` draws them anew.
 
 Handshake, link and epoch are drawn from the tables that the program itself goes by. Where a state follows
-from what is kept (a contact, a session, a text) there is no such table in the program: the one below is held
-against long random lives by `test_diagrams.py`, which sees each of its transitions and no other.
+from what is kept (a contact, a session, a text, a window) there is no such table in the program: those below
+are held against lives of two machines by `test_diagrams.py`, which sees each of their arrows and no other.
 """
 
 from __future__ import annotations
@@ -63,6 +63,14 @@ class Text(Enum):
     GONE = "gone"
 
 
+class Bulk(Enum):
+    """A bulk window for the cells of one side."""
+
+    NONE = "none"
+    PROPOSED = "proposed"
+    RUNNING = "running"
+
+
 ACQUAINTANCE: Final = {
     (Acquaintance.OPEN, Acquaintance.USED): "CONTACT, with message 3",
     (Acquaintance.USED, Acquaintance.INTRODUCED): "our address was acknowledged",
@@ -87,6 +95,13 @@ TEXT: Final = {
     (Text.LEAVING, Text.GONE): "deleted, or its time ended",
     (Text.SENT, Text.GONE): "deleted, or its time ended",
     (Text.DELIVERED, Text.GONE): "deleted, or its time ended",
+}
+
+BULK: Final = {
+    (Bulk.NONE, Bulk.PROPOSED): "propose",
+    (Bulk.PROPOSED, Bulk.RUNNING): "agree",
+    (Bulk.PROPOSED, Bulk.NONE): "decline or end, or the link was replaced",
+    (Bulk.RUNNING, Bulk.NONE): "end, or the link was replaced",
 }
 
 _CELLS: Final = {
@@ -151,6 +166,7 @@ def diagrams() -> dict[str, list[Arrow]]:
         "epoch": _epoch(),
         "contact": [*_kept(ACQUAINTANCE, used), taken_back],
         "session": _kept(HOLDING, {Holding.NONE: "joining, or an invite used"}),
+        "window": _kept(BULK, {Bulk.NONE: "the link became active"}),
         "text": [
             *_kept(TEXT, {Text.QUEUED: "written and stored"}),
             Arrow(start=Text.GONE, end=None, why=""),

@@ -12,17 +12,19 @@ from onionchat.protocol.record import ContactRecord
 
 from .diagrams import (
     ACQUAINTANCE,
+    BULK,
     DOCUMENT,
     HOLDING,
     TEXT,
     Acquaintance,
+    Bulk,
     Holding,
     Text,
     diagrams,
     refreshed,
 )
 from .test_walk import Walk
-from .world import Machine, Person
+from .world import Machine, Person, friends
 
 Moves = set[tuple[Enum, Enum]]
 
@@ -68,7 +70,7 @@ class Observer:
     """Sees each change of state in a walk, event by event."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.moves: Moves = set()
+        self._moves: dict[str, Moves] = {}
         self._last: dict[tuple[Person, str], tuple[Enum, bytes]] = {}
         apply = Person.apply
 
@@ -88,6 +90,9 @@ class Observer:
         self._see(person, "acquaintance", acquaintance(record))
         held = Holding.LOST if talk.lost else Holding.HELD
         self._see(person, "session", held if record.session else Holding.NONE, record.session)
+        for name, window in (("mine", talk.terms.mine), ("theirs", talk.terms.theirs)):
+            running = Bulk.RUNNING if window is not None and window.open else Bulk.PROPOSED
+            self._see(person, name, Bulk.NONE if window is None else running)
         for message in [message for message in talk.timeline if message.mine]:
             state = Text.LEAVING if talk.outbox.ever_left(message.id) else Text.QUEUED
             if message.id in talk.timeline.sent:
@@ -102,10 +107,12 @@ class Observer:
         before = self._last.get((person, name), now)
         self._last[person, name] = now
         if before != now:
-            self.moves.add((before[0], state))
+            self._moves.setdefault(name, set()).add((before[0], state))
 
-    def of(self, kind: type[Enum]) -> Moves:
-        return {move for move in self.moves if isinstance(move[0], kind)}
+    def of(self, kind: type[Enum], name: str = "") -> Moves:
+        """All moves of this kind, or those of one name alone."""
+        moves = self._moves.get(name, set()) if name else set().union(*self._moves.values())
+        return {move for move in moves if isinstance(move[0], kind)}
 
 
 def test_long_lives_move_along_these_arrows_and_along_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,3 +124,45 @@ def test_long_lives_move_along_these_arrows_and_along_all_of_them(monkeypatch: p
     assert observer.of(Acquaintance) == set(ACQUAINTANCE)
     assert observer.of(Holding) == set(HOLDING)
     assert observer.of(Text) == set(TEXT)
+
+
+@pytest.mark.parametrize("name", ["mine", "theirs"])
+def test_windows_move_along_these_arrows_and_along_all_of_them(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observer = Observer(monkeypatch)
+    world, ada, ben = friends()
+
+    def propose() -> None:
+        world.until(lambda: ada.online and ben.online)
+        world.run(90)  # two links at once have settled
+        ada.ask(events.WindowAsked(id=ada.around.random(16), seconds=16))
+        world.until(lambda: ben.talk.terms.theirs is not None)
+
+    def agree() -> None:
+        ben.ask(events.WindowAnswered(agree=True))
+        world.until(lambda: ada.talk.terms.mine is not None and ada.talk.terms.mine.open)
+
+    def over() -> None:
+        world.until(lambda: ada.talk.terms.mine is None and ben.talk.terms.theirs is None)
+
+    def cut() -> None:
+        for wire in world.wires:
+            wire.cut()
+
+    ends = [
+        lambda: ben.ask(events.WindowAnswered(agree=False)),
+        lambda: ada.ask(events.WindowWithdrawn()),
+        lambda: world.run(700),
+        cut,
+    ]
+    for end in ends:
+        propose()
+        end()
+        over()
+    for end in (lambda: ada.ask(events.WindowEnded(link=ada.known.links[0])), cut):
+        propose()
+        agree()
+        end()
+        over()
+    assert observer.of(Bulk, name) == set(BULK)
