@@ -10,6 +10,7 @@ import pytest
 from onionchat.errors import ConfigError
 
 from .fuzz import corpus, progress
+from .fuzz.near import neighbours
 from .fuzz.structure import bend_json, bend_packed
 from .fuzz.target import Finding, Refused, attempt, guarded, require
 from .fuzz.targets import PLANTED, TARGETS
@@ -93,6 +94,15 @@ def test_bent_values_are_mostly_well_formed_and_rarely_the_same() -> None:
     assert len(set(lines)) > 40
     assert bend_packed(b"\xc1", random) is None
     assert bend_json(b"{", random) is None
+
+
+def test_neighbours_are_always_the_same_and_near() -> None:
+    for data in (b"", b"a", bytes(range(40))):
+        found = list(neighbours(data, 15))
+        assert found == list(neighbours(data, 15))
+        assert len(found) == 15
+        assert all(len(data) - 8 <= len(one) <= len(data) + 1 for one in found)
+    assert len(set(neighbours(bytes(range(40)), 200))) > 150
 
 
 def test_what_is_kept_is_the_smallest_of_each_outcome(

@@ -53,7 +53,7 @@ def test_it_goes_on_where_it_was(
     stretches = Stretches()
     monkeypatch.setattr(routine, "_stretch", stretches)
     assert routine.main(["--target", "cell"]) == 1
-    assert stretches.asked == [("cell", 500_000)]
+    assert stretches.asked == [("cell", 500_000 // 16)]
     kept = progress.read(tmp_path / "progress.json").targets["cell"]
     assert (kept.executions, kept.edges, kept.features, kept.corpus) == (3_000_000, 12, 34, 5)
     assert {one.name: one.met for one in told[0][0].figures}["open_findings"]
@@ -66,7 +66,6 @@ def test_it_is_met_where_every_target_has_had_enough(
     planted = [(77, RAISED + SAID.format(count=9))] * len(PLANTED)
     stretches = Stretches(*planted)
     monkeypatch.setattr(routine, "_stretch", stretches)
-    monkeypatch.setattr(routine, "STRETCH", 3_000_000)
     assert routine.main([]) == 0
     assert {name for name, _ in stretches.asked} == {*TARGETS, *PLANTED}
     assert [one.seen for one in told[0][0].controls] == [9] * len(PLANTED)
@@ -91,7 +90,7 @@ def test_it_stops_at_a_bug_and_says_so(
     stretches = Stretches(*planted, (77, RAISED + SAID.format(count=40)))
     monkeypatch.setattr(routine, "_stretch", stretches)
     assert routine.main(["--target", "lifetime"]) == 1
-    assert stretches.asked[len(PLANTED) :] == [("lifetime", 1_000_000)]
+    assert stretches.asked[len(PLANTED) :] == [("lifetime", 3_000_000 // 16)]
     assert {one.name: one.value for one in told[0][0].figures}["open_findings"] == 1
     assert not any(one.ok for one in told[0][0].controls)
 

@@ -1,4 +1,4 @@
-"""``python -m tests.assess.fuzz.child MODULE TARGET ARGUMENT …``: the process that fuzzes one target.
+"""``python -m tests.assess.fuzz.child MODULE TARGET FOLDER ARGUMENT …``: the process that fuzzes one target.
 
 Laws: the only place that needs atheris (in the extra ``fuzz``), which cannot be had everywhere and is
 therefore imported by name. What is to be measured is imported while atheris instruments it, so nothing of it
@@ -10,9 +10,13 @@ from __future__ import annotations
 
 import importlib
 import sys
+from hashlib import sha256
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
+
+from .near import neighbours
 
 if TYPE_CHECKING:
     from .target import Target
@@ -22,20 +26,34 @@ _INSTRUMENTED: Final = ["onionchat", "tests.assess.fuzz.planted"]
 
 
 def main(arguments: list[str]) -> None:
-    """Fuzz the target that is named second, of the module named first; libFuzzer's arguments are behind them.
+    """Fuzz a target; does not return.
 
-    Does not return.
+    Args:
+        arguments: its module, its name, the folder for what is found, and libFuzzer's own.
     """
-    module, name, *rest = arguments
+    module, name, folder, *rest = arguments
     atheris: Any = importlib.import_module("atheris")
     with atheris.instrument_imports(include=_INSTRUMENTED):
         known = importlib.import_module(module)
     target: Target = next(one for one in known.TARGETS if one.name == name)
     counters = [atheris._reserve_counter() for _ in range(_OUTCOMES)]
     run = target.make()
+    traces: dict[str, int] = {}
+
+    def once(data: bytes) -> None:
+        outcome = run(data)
+        if outcome not in traces:
+            traces[outcome] = counters[crc32(outcome.encode("utf-8", "replace")) % _OUTCOMES]
+        atheris._trace_branch(traces[outcome])
 
     def one_input(data: bytes) -> None:
-        atheris._trace_branch(counters[crc32(run(data).encode("utf-8", "replace")) % _OUTCOMES])
+        once(data)
+        for near in neighbours(data, target.near):
+            try:
+                once(near)
+            except BaseException:  # libFuzzer keeps the input that it knows, which is not this one
+                Path(folder, f"crash-near-{sha256(near).hexdigest()[:16]}").write_bytes(near)
+                raise
 
     atheris.Setup([sys.argv[0], *rest], one_input, **_mutator(target, atheris))
     atheris.Fuzz()

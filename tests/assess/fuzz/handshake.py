@@ -243,6 +243,7 @@ TARGETS: Final = tuple(
         seeds=_seeds(message),
         longest=CELL_SIZE + 16,
         goal=HANDSHAKE_GOAL,
+        near=0,
     )
     for message in (1, 2, 3)
 )

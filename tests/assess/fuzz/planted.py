@@ -62,7 +62,7 @@ def _forgetting_padding() -> Run:
 
 
 def _planted(name: str, make: Callable[[], Run], like: Target) -> Target:
-    return Target(name=name, make=make, seeds=like.seeds, longest=like.longest, mutate=like.mutate)
+    return Target(name=name, make=make, seeds=like.seeds, longest=like.longest, mutate=like.mutate, near=0)
 
 
 TARGETS: Final = (

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Sequence
 from importlib.util import find_spec
+from math import ceil
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +28,7 @@ from .progress import Done, Progress
 from .target import HANDSHAKE_GOAL, PARSER_GOAL, Run, Target
 from .targets import PLANTED, TARGETS
 
-STRETCH: Final = 1_000_000
+STRETCH: Final = 3_000_000
 
 _EXECUTED: Final = re.compile(r"stat::number_of_executed_units:\s+(\d+)")
 _RAISED: Final = "Uncaught Python exception"
@@ -61,11 +62,12 @@ def _fuzz(folder: Path, target: Target, goal: int, done: Progress) -> None:
     status = 0
     while state.executions < goal and status == 0:  # the same bug would only be found again
         begun = time.monotonic()
-        status, said = _stretch(folder, target, min(STRETCH, goal - state.executions))
+        wanted = min(STRETCH, goal - state.executions)
+        status, said = _stretch(folder, target, ceil(wanted / (1 + target.near)))
         executed = _EXECUTED.findall(said)
         if not executed or (status and not _found(folder, target)):
             raise SystemExit(f"{target.name} did not run:\n{said[-2000:]}")
-        state.executions += int(executed[-1])
+        state.executions += int(executed[-1]) * (1 + target.near)
         state.seconds += time.monotonic() - begun
         if reached := _STATUS.findall(said):
             state.edges, state.features, state.corpus = map(int, reached[-1])
@@ -93,16 +95,18 @@ def _stretch(folder: Path, target: Target, runs: int) -> tuple[int, str]:
         "-report_slow_units=1000",
         "-print_final_stats=1",
     ]
-    return _child(target, [*options, f"-artifact_prefix={place / 'found'}/", str(place / "corpus"), *known])
+    found = place / "found"
+    return _child(target, found, [*options, f"-artifact_prefix={found}/", str(place / "corpus"), *known])
 
 
-def _child(target: Target, arguments: list[str]) -> tuple[int, str]:
+def _child(target: Target, found: Path, arguments: list[str]) -> tuple[int, str]:
     command = [
         sys.executable,
         "-m",
         "tests.assess.fuzz.child",
         target.make.__module__,
         target.name,
+        str(found),
         *arguments,
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace", check=False)
@@ -116,7 +120,9 @@ def _merged(folder: Path, target: Target) -> list[bytes]:
     least.mkdir(exist_ok=True)
     for path in least.iterdir():
         path.unlink()
-    _child(target, ["-merge=1", f"-max_len={target.longest}", str(least), str(place / "corpus")])
+    _child(
+        target, place / "found", ["-merge=1", f"-max_len={target.longest}", str(least), str(place / "corpus")]
+    )
     return [path.read_bytes() for path in least.iterdir()]
 
 
@@ -201,5 +207,7 @@ a decoder but the errors that it names is a finding, and so is what was taken an
 was, or has another form than the one that it is written in. A control is a bug that was put there, and the
 executions after which the same routine found it.
 
-Executions are of all stretches together; features and edges are those of our Python code and of the outcomes
-told apart; «kept» inputs are in `tests/vectors/fuzz` and are replayed by the tests of every checkout."""
+Executions are of all stretches together, those of the inputs near each that libFuzzer made among
+them (one byte or the length changed; decoders take less time than making an input does); features and edges are those of our Python
+code and of the outcomes told apart; «kept» inputs are in `tests/vectors/fuzz` and are
+replayed by the tests of every checkout."""

@@ -52,6 +52,7 @@ class Target:
         longest: bytes of the longest input that it tries.
         mutate: a mutator that knows the structure; used for every second input.
         goal: executions that are enough.
+        near: neighbours of each input that are tried beside it.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Target:
     longest: int
     mutate: Mutate | None = None
     goal: int = PARSER_GOAL
+    near: int = 15
 
 
 def attempt(work: Callable[[], T], *documented: type[Exception]) -> T:
