@@ -11,6 +11,7 @@ import time
 from array import array
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import trio
 
@@ -20,7 +21,9 @@ from ..metronome.channel import Begin, Lay, Left, ToMetronome
 from ..metronome.link import SEED_SIZE, SendingLink
 from ..protocol.cell import lay_out
 
-_FIELDS = 3
+_FIELDS: Final = 3
+_DRAW_SECONDS: Final = 0.004
+"""For which drawing a message as sent keeps a loop busy that is also the UI's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +89,10 @@ class RecordingSender(Sender):
 
 
 class InLoopSender(RecordingSender):
-    """Keeps the same slots in the engine's own loop, and stores at the tick that a message leaves.
+    """Keeps the same slots in the engine's own loop, and stores and draws at the tick that a message leaves.
 
-    So do careful programs: absolute deadlines, cells built ahead, a random delay for each. All that is wrong
-    is that the loop has other things to do.
+    So do careful programs that are one process: absolute deadlines, cells built ahead, a random delay for
+    each. All that is wrong is that the loop has other things to do.
     """
 
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -114,6 +117,7 @@ class InLoopSender(RecordingSender):
         if link.real:
             self._journal.write(number.to_bytes(8, "big"))
             os.fsync(self._journal.fileno())
+            time.sleep(_DRAW_SECONDS)
         try:
             whole = connection.send(link.batch, socket.MSG_DONTWAIT) == len(link.batch)
         except OSError:

@@ -16,8 +16,8 @@ For each cell the metronome reports when it was due and when it had been written
 A distance between two samples is never 0: ``--quick`` has fewer cells, so its goal is what chance alone
 exceeds once in a thousand times, where that is above 0.02.
 
-The control is a sender in the engine's own loop, with the same slots and the same work, which stores at the
-tick that a message leaves. Both figures must find it out.
+The control is a sender in the engine's own loop, with the same slots and the same work, which stores and
+draws at the tick that a message leaves. Both figures must find it out.
 """
 
 from __future__ import annotations
