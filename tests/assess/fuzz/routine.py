@@ -207,7 +207,7 @@ a decoder but the errors that it names is a finding, and so is what was taken an
 was, or has another form than the one that it is written in. A control is a bug that was put there, and the
 executions after which the same routine found it.
 
-Executions are of all stretches together, those of the inputs near each that libFuzzer made among
-them (one byte or the length changed; decoders take less time than making an input does); features and edges are those of our Python
-code and of the outcomes told apart; «kept» inputs are in `tests/vectors/fuzz` and are
-replayed by the tests of every checkout."""
+Executions are of all stretches together, those of the inputs near each that libFuzzer made among them (one
+byte or the length changed: decoders take less time than making an input does); features and edges are those
+of our Python code and of the outcomes told apart; «kept» inputs are in `tests/vectors/fuzz` and are replayed
+by the tests of every checkout."""

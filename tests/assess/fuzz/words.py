@@ -23,9 +23,6 @@ from onionchat.tor.program import require_version
 
 from .target import Refused, Run, Target, attempt, guarded, require
 
-_DIGITS: Final = "9" * 5000
-"""More than Python turns into a number."""
-
 
 def _text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
@@ -147,7 +144,7 @@ TARGETS: Final = (
         seeds=lambda: _seeds(
             "127.0.0.1:9051", "[::1]:9051", "localhost:1", "unix:/run/tor", "1.2.3.4:" + _DIGITS
         ),
-        longest=5_100,
+        longest=256,
     ),
     Target(
         name="tor-events",
@@ -160,10 +157,9 @@ TARGETS: Final = (
             f"HS_DESC UPLOADED {'a' * 56} UNKNOWN $AA HSDIR=1",
             f"HS_DESC FAILED {'a' * 56} NO_AUTH $AA REASON=QUERY_NO_HSDIR",
             f"HS_DESC RECEIVED {'a' * 56} NO_AUTH $AA",
-            f"NOTICE BOOTSTRAP PROGRESS={_DIGITS}",
             "NOTICE BOOTSTRAP PROGRESS=\u00b2",
         ),
-        longest=5_100,
+        longest=256,
     ),
     Target(
         name="tor-log",
@@ -182,8 +178,8 @@ TARGETS: Final = (
     Target(
         name="tor-version",
         make=_make_tor_version,
-        seeds=lambda: _seeds("Tor version 0.4.9.11.", "0.4.7.1-alpha", "tor", f"0.{_DIGITS}.1", "0.4.\u0663"),
-        longest=5_100,
+        seeds=lambda: _seeds("Tor version 0.4.9.11.", "0.4.7.1-alpha", "tor", "0.4.\u0663"),
+        longest=256,
     ),
     Target(
         name="lifetime",
@@ -202,6 +198,6 @@ TARGETS: Final = (
             "0\r\n\x85\u2028",
             "0\x9b31m\x90x\x9c",
         ),
-        longest=256,
+        longest=96,
     ),
 )
