@@ -25,7 +25,7 @@ from ..report import ROOT, state_folder
 from . import trial
 from .ledger import Ledger, Outcome, Verdict, text_hash
 from .operators import Mutant, mutants
-from .summary import summarise
+from .summary import equivalents, summarise
 from .target import PACKAGES, Module, modules, selection, test_folders
 from .trace import Trace
 
@@ -102,15 +102,19 @@ def _trace(package: str, folder: Path, state: str) -> tuple[Path, Trace]:
 
 
 def _jobs(module: Module, bench: Bench) -> list[Job]:
-    """What has to be tried of a module; what is known counts for the order of the tests."""
+    """What has to be tried of a module; what is known counts for the order of the tests.
+
+    What is listed as equivalent is tried once.
+    """
     text = module.source
     source, tree = text_hash(text.encode()), ast.parse(text)
     found = []
+    same = equivalents()
     for mutant in mutants(tree):
         before = bench.ledger.get(module.name, source, mutant.name)
         if before is not None and before.noticed:
             bench.kills[module.name][before.by] += 1
-        elif before is None or before.tests != bench.state:
+        elif before is None or (before.tests != bench.state and (module.name, mutant.name) not in same):
             found.append(Job(module=module, source=source, tree=tree, mutant=mutant, before=before))
     return found
 
