@@ -1,0 +1,64 @@
+"""The adversary as a user starts it: it reports, can be ended, goes on, and leaves nothing."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from onionchat.lab.series import MAIN, quick
+
+from .test_demo import processes_in, seen_folder
+
+pytestmark = pytest.mark.realtor
+
+SECONDS = 600.0
+OBSERVE = [sys.executable, "-P", "-m", "onionchat", "lab", "observe", "--quick", "--json"]
+
+
+def kept(folder: Path) -> int:
+    """How many blocks of the main series there are."""
+    file = folder / f"{MAIN}.jsonl"
+    return len(file.read_bytes().splitlines()) - 1 if file.exists() else 0
+
+
+def test_ended_half_way_it_goes_on_and_tells_nobody_apart_but_the_controls(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*OBSERVE, "--keep", str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        folder = seen_folder(process)
+        for line in process.stderr:
+            if "block 3 of" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 128 + signal.SIGINT
+    assert out == ""
+    assert not processes_in(folder)
+    assert not folder.exists()
+    before = kept(tmp_path)
+    assert before >= 2
+
+    plot = tmp_path / "traces.png"
+    with subprocess.Popen(
+        [*OBSERVE, "--keep", str(tmp_path), "--plot", str(plot)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        folder = seen_folder(process)
+        out, told = process.communicate(timeout=SECONDS)
+    report = json.loads(out)
+    assert process.returncode == 0, report
+    assert report["ok"] is True
+    assert {one["name"] for one in report["controls"]} >= {"burst_chat_guard_auc", "burst_chat_socks_auc"}
+    assert all(json.loads(line)["words"] for line in told.splitlines())
+    assert kept(tmp_path) == next(one.blocks for one in quick() if one.name == MAIN) > before
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert not processes_in(folder)
+    assert not folder.exists()
