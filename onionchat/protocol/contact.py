@@ -330,7 +330,7 @@ class Contact:
             self.talk.open(link, self.pace, batch)
         if loser is None:
             return
-        if loser.dialled or not winner.dialled:  # ours to close, or the peer has given it up
+        if not winner.dialled:  # the loser is ours to close, or the peer, who dialled both, has given it up
             self._close(loser.number, now, batch)
         else:
             loser.replaced = now

@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from onionchat.crypto import stack
 from onionchat.lab.memory import Sought
 
 from .searching import KEY, resting, searched
@@ -40,3 +41,12 @@ def test_what_a_function_left_below_us_is_gone(then: str, *, left: bool) -> None
     with resting(LEAVES.format(then), os.environ | at_once) as pid:
         found = searched(pid, [Sought(kind="key", data=KEY)])
     assert ("key in [stack]" in found.by_place()) is left
+
+
+def test_it_reaches_deeper_than_any_primitive_and_no_deeper_than_a_small_stack_allows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(stack, "_stackzero", asked.append)
+    stack.wipe_stack()
+    assert asked == [65_536]

@@ -9,7 +9,8 @@ import pytest
 from onionchat.crypto.keys import KeyPair
 from onionchat.errors import LocalProtocolError
 from onionchat.protocol import commands as do
-from onionchat.protocol import contact
+from onionchat.protocol import contact, events
+from onionchat.protocol.cell import CellType, lay_out
 from onionchat.protocol.constants import SETTLE_SECONDS
 from onionchat.protocol.link import Link, LinkState, wins
 from onionchat.protocol.pace import Pace
@@ -61,8 +62,8 @@ def settled(world: World, ada: Person, ben: Person) -> None:
     assert ben.wires[ben.known.links[0]] is kept
     for wire in world.wires:
         if wire is not kept and shaken(wire):
-            closed = do.CloseLink(link=wire.ends[wire.dialler])
-            assert closed in wire.dialler.log
+            for person, number in wire.ends.items():
+                assert (do.CloseLink(link=number) in person.log) is (person is wire.dialler)
     assert ada.texts() == ["from Ben"]
     assert ben.texts() == ["from Ada"]
     assert len(ada.shown()) == len(ben.shown()) == 1
@@ -141,6 +142,40 @@ def test_a_text_on_a_link_that_was_not_chosen_is_left_for_the_one_that_was() -> 
     ben.restart()
     world.until(lambda: introduced(ada, ben))
     assert ada.texts() == ["too early"]
+
+
+def test_a_have_list_on_a_link_that_was_not_chosen_says_nothing() -> None:
+    world, ada, ben = friends()
+    chosen, ada.known._active = ada.known._active, None
+    assert chosen is not None
+    ada.talk.outbox.open = False
+    ben.speak(lay_out(CellType.HAVE))
+    world.run(1)
+    assert not ada.talk.outbox.open
+    assert chosen.alive
+
+
+def test_the_link_that_is_used_stays_until_a_cell_has_come_on_the_newer_one() -> None:
+    world, ada, ben = friends()
+    (old,) = ada.known.links
+    dead = ada.wires[old]
+    world.notice = None
+    world.cutter = lambda wire, writer, carried: wire is dead
+    ben.wire_ended(dead.ends[ben])
+    world.until(lambda: any(link.state is LinkState.OPEN for link in ada.known._links.values()))
+    assert old in ada.known.links
+    world.until(lambda: ben.online and old not in ada.known.links)
+    can_talk(world, ada, ben)
+
+
+def test_a_connection_that_has_proved_nothing_is_not_taken_for_one_that_the_peer_has_given_up() -> None:
+    world, ada, ben = friends()
+    (old,) = ada.known.links
+    ben.wire_ended(ada.wires[old].ends[ben])
+    stranger = next(ada.around.numbers)
+    ada.apply(ada.machine, events.ConnectionAccepted(link=stranger))
+    world.until(lambda: any(link.state is LinkState.OPEN for link in ada.known._links.values()))
+    assert stranger in ada.known.links
 
 
 def test_a_newer_link_replaces_one_that_has_been_dead_for_long() -> None:
