@@ -18,7 +18,7 @@ from .load import Load
 from .network import PrivateNetwork
 from .network import Progress as Tell
 from .sampling import sample
-from .series import TICK, Series
+from .series import Series
 from .stage import Level, Stage, stage
 from .trace import Block, Keep
 
@@ -33,12 +33,14 @@ class _Scene:
     stage: Stage
     load: Load
     changes: tuple[tuple[str, bool], ...]
+    tick: float
     level: Level = "constant"
     tor: bool = True
 
     def fits(self, series: Series) -> bool:
         """Whether the series can be made here."""
-        return self.changes == series.changes and (self.tor or not series.tor)
+        same = self.changes == series.changes and self.tick == series.tick
+        return same and (self.tor or not series.tor)
 
 
 class Recorder:
@@ -118,7 +120,7 @@ class Recorder:
             keep,
             one.settings,
             blocks=one.blocks,
-            covered=one.level != "burst",
+            present=one.present,
             load=scene.load,
             tell=tell,
         )
@@ -136,12 +138,12 @@ class Recorder:
             self._network,
             lifeline=self._lifeline,
             tell=lambda _part, words: self._say(words),
-            tick=TICK,
+            tick=one.tick,
             changes=changes,
         )
         on = self._inner.enter_context(ready)
         load = self._inner.enter_context(Load(steps_back=changes.get("step_back", True)))
-        return _Scene(stage=on, load=load, changes=one.changes)
+        return _Scene(stage=on, load=load, changes=one.changes, tick=one.tick)
 
     def _leave_scene(self) -> None:
         self._inner.close()

@@ -26,8 +26,6 @@ _FRESH_SCREEN: Final = 40
 _MOST_LOST: Final = 5
 """Blocks in a row without a link: then it is gone for good."""
 _ARRIVAL_SECONDS: Final = 2.0
-_PRESENT: Final = 0.75
-"""The part of a window's ticks whose cells must have been seen to leave."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +42,14 @@ def sample(
     settings: Settings,
     *,
     blocks: int,
-    covered: bool,
+    present: float,
     load: Load,
     tell: Callable[[int], None],
 ) -> Sampled:
     """Add blocks until there are ``blocks``.
 
     Args:
-        covered: whether cells leave all the time, so that a window without them had no link.
+        present: the part of a window's ticks whose cells must have been seen to leave, or it had no link.
         tell: told of how many blocks there are.
 
     Raises:
@@ -71,7 +69,7 @@ def sample(
         person.prepare()
         block = _block(on, person, settings, random, life)
         fresh += 1
-        if covered and not _present(block, settings.ticks):
+        if not _present(block, present * settings.ticks):
             lost += 1
             if lost == _MOST_LOST:
                 raise ConnectionLost("the link between the two engines went down")
@@ -104,10 +102,10 @@ def _block(on: Stage, person: Person, settings: Settings, random: Random, life: 
     ]
 
 
-def _present(block: Block, ticks: int) -> bool:
+def _present(block: Block, least: float) -> bool:
     """Whether the link's cells were there in every window."""
     socks: LegName = "socks"
-    return all(_cells(window.legs[socks]) >= _PRESENT * ticks for window in block)
+    return all(_cells(window.legs[socks]) >= least for window in block)
 
 
 def _cells(seen: Seen) -> int:

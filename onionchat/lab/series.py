@@ -14,6 +14,8 @@ from .trace import Settings
 
 TICK: Final = 0.025
 """Seconds. The shortest: 80 times the usual 2 s are scaled down, and with them all that anybody does."""
+POISSON_TICK: Final = 0.125
+"""Random gaps are 45 ms and a random part: it must have room."""
 USUAL_TICK: Final = 2.0
 TICKS: Final = 12
 GAP: Final = 3
@@ -42,6 +44,7 @@ class Series:
     """Beside ``idle``."""
     blocks: int
     level: Level = "constant"
+    tick: float = TICK
     ticks: int = TICKS
     gap: int = GAP
     legs: tuple[LegName, ...] = LEGS
@@ -60,10 +63,15 @@ class Series:
         )
 
     @property
+    def present(self) -> float:
+        """The part of a window's ticks whose cells must have been seen, or it had no link."""
+        return {"constant": 0.75, "poisson": 0.25, "burst": 0.0}[self.level]
+
+    @property
     def seconds(self) -> float:
         """About how long it takes."""
         a_block = (self.ticks + self.gap) * (1 + len(self.scenarios)) + 8
-        return self.blocks * a_block * TICK + (15.0 if self.engines else 2.0)
+        return self.blocks * a_block * self.tick + (15.0 if self.engines else 2.0)
 
 
 MAIN: Final = "constant"
@@ -101,7 +109,7 @@ def full() -> list[Series]:
     return [
         Series(name=MAIN, scenarios=LIGHT, blocks=800),
         _bursts(40),
-        Series(name="poisson", scenarios=("chat", "typing"), blocks=200, level="poisson"),
+        Series(name="poisson", scenarios=("chat", "typing"), blocks=120, level="poisson", tick=POISSON_TICK),
         Series(name=LOOPBACK, scenarios=("typing",), blocks=80, legs=("socks",), tor=False),
         Series(name=IN_LOOP, scenarios=("typing",), blocks=80, legs=("socks",), engines=False),
         Series(name="heavy", scenarios=HEAVY, blocks=800),
