@@ -66,7 +66,7 @@ class _Scene:
         self.header_keys = (state.sending.header_key, state.next_sending_header, old, bytes(32))
         self.sender_state = self.sender.ratchet.to_bytes()
         self.dh = state.own_public
-        self.ad = state.ad
+        self.empty = self.genuine(bytes(BODY_SIZE))
 
     def genuine(self, body: bytes) -> bytes:
         return Ratchet.from_bytes(self.sender_state).encrypt(body, random=Random(4).randbytes, now=_NOW)
@@ -103,8 +103,7 @@ def _envelope(scene: _Scene, data: bytes) -> tuple[bytes, bytes | None]:
     """An envelope, and what it opens to if it is honest.
 
     The first byte says what kind it is: 0 these bytes, 1 a genuine one with this body, 2 a genuine one that
-    is changed, above a header of one's choice under one of four keys, before a body that is sealed with no
-    key of the chain.
+    is changed, above a header of one's choice under one of four keys, before a body that no key opens.
     """
     kind, rest = head(data), data[1:]
     if kind == 0:
@@ -113,18 +112,14 @@ def _envelope(scene: _Scene, data: bytes) -> tuple[bytes, bytes | None]:
         body = rest[:BODY_SIZE].ljust(BODY_SIZE, b"\0")
         return scene.genuine(body), body
     if kind == 2:
-        body = bytes(BODY_SIZE)
-        whole = scene.genuine(body)
-        bent = changed(whole, rest)
-        return bent, body if bent == whole else None
+        bent = changed(scene.empty, rest)
+        return bent, bytes(BODY_SIZE) if bent == scene.empty else None
     nonce = bytes(NONCE_SIZE)
     header = rest[:_HEADER].ljust(_HEADER, b"\0")
     if kind & 4:
         header = scene.dh + header[: _HEADER - 32]
     sealed = seal(header, None, nonce, scene.header_keys[kind % 4])
-    return nonce + sealed + seal(
-        bytes(BODY_SIZE), scene.ad + sealed, nonce, rest[-32:].ljust(32, b"\0")
-    ), None
+    return nonce + sealed + bytes(ENVELOPE_SIZE - NONCE_SIZE - len(sealed)), None
 
 
 def _envelope_seeds() -> Sequence[bytes]:
