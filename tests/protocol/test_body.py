@@ -76,6 +76,20 @@ def test_a_body_with_a_changed_byte_is_a_body_or_refused(parts: list[body.Part],
         body.unpack(bytes(changed))
 
 
+def test_parts_fill_a_body_to_the_last_byte_and_no_further() -> None:
+    text = body.TextPart(
+        id=bytes(16), offset=0, total=9000, lifetime=MIN_LIFETIME, written=1_700_000_000, data=bytes(1000)
+    )
+    most = 1000 + body.ROOM - body.size(text)
+    full = msgspec.structs.replace(text, data=b"d" * most)
+    assert body.size(full) == body.ROOM == 1830
+    made = body.pack([full])
+    assert made[-1:] == b"d"
+    assert body.unpack(made) == [full]
+    with pytest.raises(LocalProtocolError):
+        body.pack([msgspec.structs.replace(text, data=b"d" * (most + 1))])
+
+
 ID = b"i" * 16
 TEXT = [1, ID, 0, 5, 3600, 1_700_000_000, b"hello"]
 

@@ -30,7 +30,7 @@ from .target import PACKAGES, Module, modules, selection, test_folders
 from .trace import Trace
 
 FIRST_SECONDS: Final = 2.0
-LAST_SECONDS: Final = 6.0
+LAST_SECONDS: Final = 3.0
 """Traced: first the tests that noticed other bends of the module, and its own; then the quickest others."""
 CONTROL_SECONDS: Final = 20.0
 
