@@ -18,11 +18,13 @@ lint: .venv/ready
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-# The pure packages carry everything: 95 % of their branches are run by their own tests, or this fails.
+# The pure packages carry everything: their own tests run at least 99 % of the branches of crypto and protocol (what is
+# left out has its reason on its line) and 95 % of those of control, or this fails.
 cover: .venv/ready
-	@for part in crypto protocol control; do \
-	  COVERAGE_FILE=.coverage.$$part $(BIN)/python -m pytest -n auto tests/$$part --cov=onionchat.$$part --cov-branch \
-	    --cov-report=term:skip-covered --cov-fail-under=95 || exit 1; \
+	@for part in crypto=99 protocol=99 control=95; do \
+	  name=$${part%=*}; \
+	  COVERAGE_FILE=.coverage.$$name $(BIN)/python -m pytest -n auto tests/$$name --cov=onionchat.$$name --cov-branch \
+	    --cov-report=term:skip-covered --cov-fail-under=$${part#*=} || exit 1; \
 	done
 
 # Hours; resumable. Results go to docs/assessment.

@@ -24,3 +24,11 @@ def test_only_what_has_two_fields_is_made_by_place() -> None:
 def test_what_is_kept_is_packed_without_names_and_read_strictly(kind: type[msgspec.Struct]) -> None:
     assert kind.__struct_config__.array_like
     assert strict(kind)
+
+
+@pytest.mark.parametrize("kind", STRUCTS)
+def test_a_state_begins_with_nothing_in_it(kind: type[msgspec.Struct]) -> None:
+    names = reversed(kind.__struct_fields__)
+    defaults = dict(zip(names, reversed(kind.__struct_defaults__), strict=False))
+    defaults.pop("version", None)
+    assert all(not value or value is msgspec.NODEFAULT for value in defaults.values())
