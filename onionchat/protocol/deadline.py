@@ -19,7 +19,7 @@ class Deadlines:
 
     def __init__(self, times: Mapping[bytes, float] | None = None) -> None:
         self._times = dict(times or {})
-        self._heap: list[tuple[float, bytes]] = []
+        self._heap: list[tuple[float, bytes]]
         self._build()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -38,8 +38,6 @@ class Deadlines:
 
     def give(self, name: bytes, time: float) -> None:
         """``name`` is due at ``time``, whatever was said of it before; infinity for never."""
-        if self._times.get(name) == time:
-            return
         self._times[name] = time
         if time < math.inf:
             heapq.heappush(self._heap, (time, name))

@@ -86,6 +86,9 @@ def test_parts_fill_a_body_to_the_last_byte_and_no_further() -> None:
     made = body.pack([full])
     assert made[-1:] == b"d"
     assert body.unpack(made) == [full]
+    for claimed in (1832, 1833, 1834, 65_535):
+        with pytest.raises(RemoteProtocolError, match="laid out"):
+            body.unpack(claimed.to_bytes(2, "big") + made[2:])
     with pytest.raises(LocalProtocolError):
         body.pack([msgspec.structs.replace(text, data=b"d" * (most + 1))])
 

@@ -50,3 +50,19 @@ def test_changing_one_time_again_and_again_takes_no_room() -> None:
         deadlines.give(b"b", float(time))
     assert len(deadlines._heap) <= 2 * 2 + SLACK + 1
     assert deadlines.next == -9999.0
+
+
+def test_what_it_is_made_with_is_due_like_what_comes_later() -> None:
+    deadlines = Deadlines({b"never": math.inf, b"b": 2.0, b"a": 1.0})
+    assert deadlines.next == 1.0
+    assert deadlines.take(2.0) == [b"a", b"b"]
+    assert (deadlines.next, list(deadlines)) == (None, [b"never"])
+
+
+def test_a_time_that_is_given_twice_is_due_once() -> None:
+    deadlines = Deadlines()
+    for _ in range(10 * SLACK):
+        deadlines.give(b"a", 1.0)
+    assert len(deadlines._heap) <= 2 + SLACK + 1
+    assert deadlines.take(1.0) == [b"a"]
+    assert deadlines.next is None
