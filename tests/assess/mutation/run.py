@@ -128,7 +128,7 @@ def _try(job: Job, bench: Bench, host: trial.Host | None) -> Verdict:
     by = ""
     for stage in bench.stages(job):
         names = [bench.trace.tests[test] for test in stage]
-        seconds = 8 + 2 * sum(bench.trace.seconds[test] for test in stage)
+        seconds = 3 + sum(bench.trace.seconds[test] for test in stage)
         if host is None:
             begun = trial.begin({job.module.name: (file, code)}, names, seconds)
         else:
