@@ -100,6 +100,16 @@ def _alive(pid: int) -> bool:
     return True
 
 
+def _timing(report: StatusReport) -> str:
+    """What the machine's load can do to the moments at which cells leave."""
+    ours = report.tor.mode == "managed"
+    if report.metronome_realtime and (report.tor_realtime or not ours):
+        return "real-time priority" + ("" if ours else " for what is ours; your tor's is not known")
+    return (
+        "no real-time priority: heavy load may show in the timing (docs/operations.md, «Real-time priority»)"
+    )
+
+
 def _look(report: StatusReport) -> str:
     tor = report.tor
     progress = "ready" if tor.ready else f"{tor.percent} %, {tor.words}"
@@ -111,8 +121,10 @@ def _look(report: StatusReport) -> str:
         ("vault", "in memory only" if report.amnesic else _VAULT_WORDS[report.vault]),
         ("tor", f"{progress} ({tor.mode}{' ' + tor.version if tor.version else ''})"),
         ("addresses", reach if report.services else "none yet"),
-        ("links", f"{report.links}, one cell every {report.tick:g} s"),
+        ("links", f"{report.links}, by default a cell every {report.tick:g} s"),
     ]
+    if report.vault == "open":
+        rows.append(("timing", _timing(report)))
     if tor.problem:
         rows.append(("problem", tor.problem))
     if report.starved_ms >= STARVED_MS:

@@ -62,6 +62,10 @@ class StatusReport(Result, frozen=True, kw_only=True, tag="status"):
     """Seconds between two cells on a link."""
     starved_ms: float = 0.0
     """The longest recent time that the engine was kept waiting for the processor."""
+    metronome_realtime: bool = False
+    """Whether the process that sends has real-time priority."""
+    tor_realtime: bool = False
+    """Whether our tor has; a system tor is not looked at."""
 
 
 class Identity(Result, frozen=True, kw_only=True, tag="identity"):

@@ -160,6 +160,8 @@ class Answers:
             links=sum(contact.presence == "online" for contact in online),
             tick=engine.plan.tick,
             starved_ms=self.starved_ms,
+            metronome_realtime=engine.launch.has_realtime("metronome"),
+            tor_realtime=engine.launch.has_realtime("tor"),
         )
 
     # --- identities and invites --------------------------------------------------------------------

@@ -76,6 +76,7 @@ class Engine:
         """Why the vault is of no more use; the engine then ends."""
         self.vault: Vault | None = None
         self.book: Book | None = None
+        self.launch = launch
         self.sender = Sender(launch, self._slot_freed, self._sending_ended, self._window_over)
         self.connections = Connections(nursery, self.sender)
         self.services = Services(nursery, self.clock.now, self._services_changed)

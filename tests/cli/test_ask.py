@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from typing import Literal
 
 import msgspec
 import pytest
@@ -286,8 +287,39 @@ def test_status_for_people(engine: Actor) -> None:
         "vault      open",
         "tor        ready (managed 0.4.9.11)",
         "addresses  none yet",
-        "links      0, one cell every 2 s",
+        "links      0, by default a cell every 2 s",
+        (
+            "timing     no real-time priority: heavy load may show in the timing "
+            "(docs/operations.md, «Real-time priority»)"
+        ),
     ]
+
+
+@pytest.mark.parametrize(
+    ("mode", "metronome", "tor", "words"),
+    [
+        ("managed", True, True, "real-time priority\n"),
+        ("managed", True, False, "no real-time priority: "),
+        ("managed", False, True, "no real-time priority: "),
+        ("system", True, False, "real-time priority for what is ours; your tor's is not known"),
+        ("system", False, False, "no real-time priority: "),
+    ],
+)
+def test_status_says_who_has_real_time_priority(
+    mode: Literal["managed", "system"], metronome: bool, tor: bool, words: str
+) -> None:
+    report = StatusReport(
+        version="1",
+        pid=1,
+        vault="open",
+        amnesic=False,
+        tor=TorState(mode=mode),
+        tick=2.0,
+        metronome_realtime=metronome,
+        tor_realtime=tor,
+    )
+    with Actor(answer=lambda _: report) as engine:
+        assert f"timing     {words}" in engine.run("status").stdout
 
 
 def test_status_of_an_engine_in_trouble() -> None:
