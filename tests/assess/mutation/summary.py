@@ -44,86 +44,96 @@ def verdicts(ledger: Ledger, module: Module) -> tuple[list[Verdict], int]:
     return known, len(names) - len(known)
 
 
+class Standing:
+    """How it stands with all mutants of the present text."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.counts: dict[str, Counter[str]] = {}
+        self.survivors: list[Verdict] = []
+        self.same: list[Verdict] = []
+        reasons = equivalents()
+        for module in (module for package in PACKAGES for module in modules(package)):
+            known, untried = verdicts(ledger, module)
+            count = Counter[str](verdict.outcome for verdict in known if verdict.noticed)
+            count["untried"] = untried
+            for verdict in (one for one in known if not one.noticed):
+                alike = (verdict.module, verdict.mutant) in reasons
+                count["equivalent" if alike else "survived"] += 1
+                (self.same if alike else self.survivors).append(verdict)
+            self.counts[module.name] = count
+        self.stale = sorted(set(reasons) - {(verdict.module, verdict.mutant) for verdict in self.same})
+
+    def total(self, package: str = "") -> Counter[str]:
+        """The counts of a package's modules together; of all without one."""
+        return sum((count for name, count in self.counts.items() if name.startswith(package)), Counter[str]())
+
+    def share(self, package: str = "") -> float:
+        """How many per cent of those that were tried, and are not equivalent, were noticed."""
+        total = self.total(package)
+        noticed = total["killed"] + total["timeout"]
+        return 100 * noticed / max(noticed + total["survived"], 1)
+
+
 def summarise(ledger: Ledger, controls: Mapping[str, bool]) -> int:
-    """Print how it stands, and write the results once every mutant was tried; 0 where the goals are met."""
+    """Print how it stands, and write the results; 0 where the goals are met.
+
+    Args:
+        ledger: what is known.
+        controls: of the packages that were looked at, whether their tests pass without a mutant.
+    """
     from onionchat.lab.evidence import at_least, at_most, between, evidence, fact
 
-    reasons = equivalents()
-    counts: dict[str, Counter[str]] = {}
-    survivors: list[Verdict] = []
-    same: list[Verdict] = []
-    missing = 0
-    for package in PACKAGES:
-        for module in modules(package):
-            known, untried = verdicts(ledger, module)
-            missing += untried
-            count = Counter[str](verdict.outcome for verdict in known if verdict.noticed)
-            for verdict in known:
-                if not verdict.noticed:
-                    alike = (verdict.module, verdict.mutant) in reasons
-                    count["equivalent" if alike else "survived"] += 1
-                    (same if alike else survivors).append(verdict)
-            counts[module.name] = count
-    stale = set(reasons) - {(verdict.module, verdict.mutant) for verdict in same}
-    total = sum(counts.values(), Counter[str]())
-    judged = total.total() - total["equivalent"]
-    share = 100 * (judged - total["survived"]) / max(judged, 1)
-    print(f"{total.total()} mutants, {missing} not tried yet; {dict(total)}; {share:.2f} % noticed")
-    for module_name, name in sorted(stale):
-        print(f"listed as equivalent, and is no survivor: {module_name} {name}")
-    if missing or set(controls) != set(PACKAGES):
-        return 1
+    standing = Standing(ledger)
+    total = standing.total()
+    print(f"{dict(total)}; {standing.share():.2f} % noticed")
+    for module, name in standing.stale:
+        print(f"listed as equivalent, and is no survivor: {module} {name}")
+    shares = {f"noticed: {package.rpartition('.')[2]}": standing.share(package) for package in PACKAGES}
     figures = [
-        at_least("noticed", share, "%", GOAL),
-        *(
-            at_least(f"noticed: {package.rpartition('.')[2]}", _share(counts, package), "%", GOAL)
-            for package in PACKAGES
-        ),
-        fact("mutants", total.total(), ""),
-        fact("killed by a test", total["killed"], ""),
-        fact("ended by the time limit", total["timeout"], ""),
-        fact("survived", total["survived"], ""),
-        fact("equivalent, each with its reason", total["equivalent"], ""),
-        at_most("equivalent that are none", len(stale), "", 0),
+        at_least("noticed", standing.share(), "%", GOAL),
+        *(at_least(name, share, "%", GOAL) for name, share in shares.items()),
+        fact("tried", total.total() - total["untried"], "bends"),
+        fact("noticed by a test that failed", total["killed"], "bends"),
+        fact("noticed by the time limit", total["timeout"], "bends"),
+        fact("survived", total["survived"], "bends"),
+        fact("equivalent, with their reasons", total["equivalent"], "bends"),
+        at_most("not tried yet", total["untried"], "bends", 0),
+        at_most("listed as equivalent, and noticed or gone", len(standing.stale), "bends", 0),
     ]
-    passed = between(
-        "packages that pass without a mutant", sum(controls.values()), len(PACKAGES), len(PACKAGES)
-    )
-    found = evidence("mutation", figures, [passed])
+    passed = sum(controls.values())
+    control = between("packages whose tests pass unbent", passed, len(controls), len(controls))
+    found = evidence("mutation", figures, [control])
     details = {
-        "modules": {name: dict(count) for name, count in counts.items()},
-        "survivors": [f"{one.module} {one.mutant}" for one in survivors],
-        "equivalent": [f"{one.module} {one.mutant}" for one in same],
+        "modules": {name: dict(count) for name, count in standing.counts.items() if count.total()},
+        "survivors": [f"{one.module} {one.mutant}" for one in standing.survivors],
+        "equivalent": [f"{one.module} {one.mutant}" for one in standing.same],
     }
-    write(found, details, _text(counts, survivors))
+    write(found, details, _text(standing))
     return 0 if found.ok else 1
 
 
-def _share(counts: Mapping[str, Counter[str]], package: str) -> float:
-    total = sum((count for name, count in counts.items() if name.startswith(package)), Counter[str]())
-    judged = total.total() - total["equivalent"]
-    return 100 * (judged - total["survived"]) / max(judged, 1)
-
-
-def _text(counts: Mapping[str, Counter[str]], survivors: list[Verdict]) -> str:
+def _text(standing: Standing) -> str:
     lines = [
         ABOUT,
         "",
         "## By module",
         "",
-        "| module | mutants | noticed | survived | equivalent |",
-        "|---|---|---|---|---|",
+        "| module | noticed | survived | equivalent | not tried yet |",
+        "| --- | --- | --- | --- | --- |",
     ]
-    for name, count in counts.items():
+    for name, count in standing.counts.items():
         if count.total():
-            noticed = count["killed"] + count["timeout"]
-            lines.append(
-                f"| {name} | {count.total()} | {noticed} | {count['survived']} | {count['equivalent']} |"
+            cells = (
+                count["killed"] + count["timeout"],
+                count["survived"],
+                count["equivalent"],
+                count["untried"],
             )
+            lines.append(f"| `{name}` | {' | '.join(map(str, cells))} |")
     lines += ["", "## Survivors", "", "Bends that no test noticed, though they change what the code does."]
-    for module in dict.fromkeys(one.module for one in survivors):
-        lines += ["", f"**{module}**", ""]
-        lines += [f"- `` {one.mutant} ``" for one in survivors if one.module == module]
+    for module in dict.fromkeys(one.module for one in standing.survivors):
+        lines += ["", f"**`{module}`**", ""]
+        lines += [f"- `` {one.mutant} ``" for one in standing.survivors if one.module == module]
     return "\n".join(lines)
 
 
