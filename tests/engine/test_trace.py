@@ -5,8 +5,10 @@ In simulated time, with equal seeds: the shipped engines, and the metronome's ow
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Sequence
+import socket
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -33,7 +35,7 @@ SCHEDULES = {
 SECONDS = 40.0
 
 
-def send(size: int) -> object:
+def send(size: int) -> Callable[[Person], object]:
     return lambda person: person.send(random_text(size))
 
 
@@ -73,7 +75,7 @@ ACTIONS = st.one_of(
 )
 DEEDS = st.lists(st.tuples(st.floats(0, SECONDS), st.integers(0, 1), ACTIONS), min_size=1, max_size=25)
 BUSY: Sequence[Deed] = [
-    (at + 0.3, at % 2, act)  # type: ignore[misc]  # each takes a person
+    (at + 0.3, at % 2, act)
     for at, act in enumerate([send(40), send(5_000), look_around, send(40), read_all, delete_newest] * 3)
 ]
 
@@ -123,6 +125,41 @@ def test_nothing_that_users_do_shows_on_the_wire(worlds: Worlds, schedule: str) 
         assert worlds.run(deeds, schedule) == worlds.idle(schedule)
 
     same()
+
+
+def knock(first: bytes) -> Callable[[Person], object]:
+    """Strangers who come to a person's pair address, say ``first``, and stay."""
+
+    def come(person: Person) -> None:
+        for _ in range(20):
+            visitor = core.connect([person.folder], person.contact.onion.public)
+            with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
+                visitor.setblocking(False)
+                visitor.send(first)
+            VISITORS.append(visitor)
+
+    return come
+
+
+VISITORS: list[socket.socket] = []
+
+
+@pytest.fixture
+def visitors() -> Iterator[None]:
+    yield
+    while VISITORS:
+        VISITORS.pop().close()
+
+
+@pytest.mark.usefixtures("visitors")
+def test_strangers_who_flood_stall_or_dribble_move_no_cell_of_others(worlds: Worlds) -> None:
+    floods: list[Deed] = [
+        (1.0, 0, knock(b"")),  # stall
+        (3.0, 1, knock(bytes(1))),  # dribble
+        *((5.0 + at, at % 2, knock(bytes(100_000))) for at in range(20)),
+    ]
+    assert worlds.run(floods, "constant") == worlds.idle("constant")
+    assert len(VISITORS) == 22 * 20
 
 
 def send_on_enqueue(patch: pytest.MonkeyPatch) -> None:
