@@ -100,6 +100,6 @@ TARGETS: Final = (
         name="control-lines",
         make=_make_lines,
         seeds=lambda: [b"\0a\nb\n", b"\3{}\n{}\n{}", b"\xff\n\n"],
-        longest=512,
+        longest=64,
     ),
 )
