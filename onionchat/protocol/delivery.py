@@ -79,7 +79,6 @@ class Outbox:
     def restart(self) -> None:
         """A new link: nothing leaves until the peer said what it has."""
         self.open = False
-        self._waiting.clear()
         self._offset = 0
 
     def resume(self) -> None:

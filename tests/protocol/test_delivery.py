@@ -7,12 +7,12 @@ from random import Random
 
 import pytest
 
-from onionchat.protocol import body
+from onionchat.protocol import body, delivery
 from onionchat.protocol.batch import Batch
 from onionchat.protocol.commands import Key, Persist
 from onionchat.protocol.constants import HAVE_LIST_MAX, MAX_ACKS, MAX_PARTIALS, MAX_TEXT_BYTES
 from onionchat.protocol.delivery import ACKS_AN_ENVELOPE, Inbox, Outbox, seen_until
-from onionchat.protocol.record import OutgoingKind, OutgoingRecord
+from onionchat.protocol.record import OutgoingKind, OutgoingRecord, SeenRecord, pack
 
 CONTACT = b"contact."
 
@@ -126,6 +126,30 @@ class TestOutbox:
         box.expire(9.0, Batch())
         assert [kept.id for kept in box] == [name(3)]
 
+    def test_what_is_added_is_stored_and_kept_until_it_is_removed(self) -> None:
+        box, added, one = Outbox(CONTACT), Batch(), item(1, b"x" * 4000, until=5.0)
+        key = Key(kind="outgoing", scope=CONTACT, key=one.id)
+        box.add(one, added)
+        assert added.commands() == (Persist(puts=((key, pack(one)),)),)
+        assert (box.get(one.id), len(box), box.next_deadline) == (one, 1, 5.0)
+        box.resume()
+        box.take(body.ROOM, body.MAX_PARTS)
+        removed = Batch()
+        assert box.remove(one.id, removed) is one
+        assert removed.commands() == (Persist(drops=(key,)),)
+        assert (box.get(one.id), len(box), box.next_deadline) == (None, 0, None)
+        assert not box.ever_left(one.id)
+        again = Batch()
+        assert box.remove(one.id, again) is None
+        assert again.commands() == ()
+
+    def test_nothing_leaves_of_what_an_earlier_run_left_before_the_peer_has_said_what_it_has(self) -> None:
+        box = Outbox(CONTACT, [item(1, b"x")])
+        assert not box.open
+        assert envelopes(box) == []
+        box.resume()
+        assert texts(envelopes(box)) == {name(1): b"x"}
+
     def test_what_is_tried_without_end_has_no_deadline(self) -> None:
         assert outbox(item(3, kind="hello", until=math.inf)).next_deadline is None
 
@@ -177,14 +201,28 @@ class TestInbox:
 
     def test_what_was_seen_is_known_until_it_cannot_come_again(self) -> None:
         box, batch = Inbox(CONTACT), Batch()
+        key = Key(kind="seen", scope=CONTACT, key=name(1))
+        assert not box.known(name(1))
         box.see(name(1), 50.0, batch)
+        assert batch.commands() == (Persist(puts=((key, pack(SeenRecord(until=50.0))),)),)
         assert box.known(name(1))
+        assert not box.pending
         assert box.next_deadline == 50.0
         box.expire(49.9, batch)
         assert box.known(name(1))
         box.expire(50.0, batch)
         assert not box.known(name(1))
-        assert batch.commands() == (Persist(drops=(Key(kind="seen", scope=CONTACT, key=name(1)),)),)
+        assert batch.commands() == (Persist(drops=(key,)),)
+
+    def test_so_many_ids_are_remembered_and_no_more(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(delivery, "MAX_SEEN", 3)
+        box = Inbox(CONTACT)
+        for number in range(3):
+            assert not box.full
+            box.see(name(number), 50.0 + number, Batch())
+        assert box.full
+        box.expire(50.0, Batch())
+        assert not box.full
 
     def test_what_was_seen_ends_its_reassembly(self) -> None:
         box = Inbox(CONTACT)
@@ -206,9 +244,11 @@ class TestInbox:
 
     def test_acknowledgements_leave_a_few_at_a_time_and_a_flood_of_them_is_bounded(self) -> None:
         box = Inbox(CONTACT)
+        assert not box.pending
         for number in range(30):
             box.acknowledge(name(number))
             box.acknowledge(name(number))
+            assert box.pending
         assert box.take_acks() == [name(number) for number in range(ACKS_AN_ENVELOPE)]
         assert box.take_acks() == [name(number) for number in range(ACKS_AN_ENVELOPE, 30)]
         assert not box.pending
@@ -221,4 +261,4 @@ def test_an_id_outlives_the_last_moment_at_which_its_sender_may_say_it_again() -
     day = 24 * 3600
     written, lifetime = 1_000_000.0, 7 * day
     given_up = written + lifetime + 28 * day
-    assert seen_until(written, lifetime) >= given_up + day
+    assert seen_until(written, lifetime) == given_up + day
