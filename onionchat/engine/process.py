@@ -15,6 +15,7 @@ PR_SET_DUMPABLE = 4
 _OVERWRITE = {
     "PYTHONMALLOC": "malloc",
     "GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0",
+    "LD_BIND_NOW": "1",
 }
 
 
@@ -22,7 +23,9 @@ def overwriting() -> dict[str, str]:
     """Our environment, for a process that is to overwrite whatever it frees, as soon as it frees it.
 
     glibc does so when asked, also with what libraries in C free; but neither with what Python's own allocator
-    keeps for later, nor with what lies in a thread's cache, so both go. With another libc nothing is asked.
+    keeps for later, nor with what lies in a thread's cache, so both go. And a function of a library that is
+    looked up at its first call costs a copy of all registers, with whatever was moved last, on the stack of
+    whichever thread calls it: they are looked up at the start. With another libc nothing is asked.
     """
     with contextlib.suppress(ValueError, OSError):
         if (os.confstr("CS_GNU_LIBC_VERSION") or "").startswith("glibc"):

@@ -110,15 +110,24 @@ class ControlServer:
     async def _read(self, stream: trio.SocketStream, client: Outbox) -> None:
         buffer = bytearray()
         with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            while len(buffer) <= MAX_REQUEST_LINE and (chunk := await stream.receive_some(CHUNK)):
-                *ends, rest = chunk.split(b"\n")
-                for end in ends:
-                    self._line(bytes(buffer + end), client)
-                    buffer.clear()
-                buffer += rest
+            while len(buffer) <= MAX_REQUEST_LINE and await self._chunk(stream, buffer, client):
+                pass
             if len(buffer) > MAX_REQUEST_LINE:
                 self._line(bytes(buffer), client)
         client.finish()
+
+    async def _chunk(self, stream: trio.SocketStream, buffer: bytearray, client: Outbox) -> bool:
+        """Answer the lines that end with the next chunk, and keep the begun one; False at the end.
+
+        A function of its own: a task that waits must not hold what was said last, which may be a passphrase.
+        """
+        chunk = await stream.receive_some(CHUNK)
+        *ends, rest = chunk.split(b"\n")
+        for end in ends:
+            self._line(bytes(buffer + end), client)
+            buffer.clear()
+        buffer += rest
+        return bool(chunk)
 
     def _line(self, line: bytes, client: Outbox) -> None:
         if not line.strip():

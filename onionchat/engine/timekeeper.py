@@ -41,8 +41,12 @@ class Timekeeper(Generic[M]):
             wait = min(self._deadlines.values(), default=math.inf) - self._now()
             with trio.move_on_after(min(max(0.0, wait), LOOK_SECONDS)):
                 await self._changed.wait()
-            now = self._now()
-            for machine in [m for m, deadline in self._deadlines.items() if deadline <= now]:
-                if self._deadlines.pop(machine, None) is not None:  # it may have gone with the one before
-                    self._due(machine)
+            self._tell_due()
             await trio.lowlevel.checkpoint()
+
+    def _tell_due(self) -> None:
+        """A function of its own: a task that sleeps must hold no machine, which has keys in it."""
+        now = self._now()
+        for machine in [m for m, deadline in self._deadlines.items() if deadline <= now]:
+            if self._deadlines.pop(machine, None) is not None:  # it may have gone with the one before
+                self._due(machine)

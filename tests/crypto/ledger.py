@@ -72,6 +72,10 @@ class Ledger:
             self.note("shared secret", mixed[:KEY_SIZE])
 
     def _session(self, okm: bytes) -> None:
+        """What a handshake leaves; or, where it is one key alone, what it began with."""
+        if len(okm) == KEY_SIZE:
+            self.note("psk", okm)
+            return
         root, initiator, responder, _, psk = _keys(okm)
         self.note("root key", root)
         self.note("header key", initiator, responder)
