@@ -315,7 +315,7 @@ class Talk:
             return
         if link.session_handle != self.record.session:
             return
-        while len(link.laid) < self.terms.laid_at_once and session.sent_in_chain < MAX_UNANSWERED:
+        while len(link.laid) < self.terms.laid_at_once(link) and session.sent_in_chain < MAX_UNANSWERED:
             parts, finished = self._parts(session, now)
             if not parts:
                 return

@@ -7,7 +7,7 @@ it knows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from ..crypto import RandomSource
 from ..errors import LocalProtocolError, RemoteProtocolError
@@ -30,6 +30,7 @@ class Window:
 
     id: bytes
     seconds: int
+    link: Link = field(repr=False)
     open: bool = False
 
 
@@ -58,13 +59,10 @@ class Terms:
         self._link = link
         self.wish(pace)
 
-    @property
-    def laid_at_once(self) -> int:
+    def laid_at_once(self, link: Link) -> int:
         """Cells that may be laid and not have left; in a window slots come quickly, so as many as ever."""
-        if self._link is None:
-            return 0
         in_window = self.mine is not None and self.mine.open
-        return BATCHES_LAID * (BATCHES[-1] if in_window else self._link.pace.batch)
+        return BATCHES_LAID * (BATCHES[-1] if in_window else link.pace.batch)
 
     def take(self, room: int, most: int) -> list[body.Part]:
         """Parts for the next envelope, within ``room`` packed bytes and ``most`` parts."""
@@ -98,19 +96,19 @@ class Terms:
         """A request of the user, or of the metronome."""
         match event:
             case events.WindowAsked(id=item, seconds=seconds):
-                self._propose(Window(id=item, seconds=seconds), now, batch)
+                self._propose(item, seconds, now, batch)
             case events.WindowWithdrawn() if self.mine is not None and not self.mine.open:
-                self._end_mine("withdrawn", batch)
+                self._end(self.mine, "withdrawn", batch)
             case events.WindowAnswered(agree=agree) if self.theirs is not None and not self.theirs.open:
                 self._answer(self.theirs, agree, batch)
-            case events.WindowEnded(link=link) if self._link is not None and self._link.number == link:
-                if self.mine is not None and self.mine.open:
-                    self._end_mine("over", batch)
+            case events.WindowEnded(link=link) if self.mine is not None and self.mine.open:
+                if self.mine.link.number == link:
+                    self._end(self.mine, "over", batch)
 
     def expire(self, now: float, batch: Batch) -> None:
         """Withdraw a proposal that nobody answered."""
-        if self.next_deadline is not None and self.next_deadline <= now:
-            self._end_mine("withdrawn", batch)
+        if self.mine is not None and self.next_deadline is not None and self.next_deadline <= now:
+            self._end(self.mine, "withdrawn", batch)
 
     def heard(self, part: WindowPart, link: Link, batch: Batch) -> None:
         """The peer says something of a window; on another link than the active one it means nothing.
@@ -123,7 +121,7 @@ class Terms:
         if part.step is Step.PROPOSE:
             if self.theirs is not None:
                 raise RemoteProtocolError("a window that is proposed beside another")
-            self.theirs = Window(id=part.id, seconds=part.seconds)
+            self.theirs = Window(id=part.id, seconds=part.seconds, link=link)
             self._tell(self.theirs, "proposed", batch, mine=False)
             return
         window = self.theirs if part.step is Step.END else self.mine
@@ -137,36 +135,36 @@ class Terms:
         elif not window.open:
             self._answered(window, part.step is Step.AGREE, batch)
 
-    def _propose(self, window: Window, now: float, batch: Batch) -> None:
-        if window.seconds not in WINDOW_SECONDS:
+    def _propose(self, item: bytes, seconds: int, now: float, batch: Batch) -> None:
+        if seconds not in WINDOW_SECONDS:
             raise LocalProtocolError("a window of a length that there is not")
         if self._link is None or self.mine is not None:  # the link has just ended, or this was asked twice
-            self._tell(window, "withdrawn", batch, mine=True)
+            batch.do(do.TellWindow(window=item, mine=True, seconds=seconds, state="withdrawn"))
             return
-        self.mine, self.next_deadline = window, now + WINDOW_ANSWER_SECONDS
-        self._say(window, Step.PROPOSE)
-        self._tell(window, "proposed", batch, mine=True)
+        self.mine = Window(id=item, seconds=seconds, link=self._link)
+        self.next_deadline = now + WINDOW_ANSWER_SECONDS
+        self._say(self.mine, Step.PROPOSE)
+        self._tell(self.mine, "proposed", batch, mine=True)
 
     def _answer(self, window: Window, agree: bool, batch: Batch) -> None:
         self.theirs = None
-        if agree and self._link is not None:
-            self.theirs = Window(id=window.id, seconds=window.seconds, open=True)
-            self._link.tolerance.window_agreed()
+        if agree:
+            self.theirs = replace(window, open=True)
+            window.link.tolerance.window_agreed()
         self._say(window, Step.AGREE if agree else Step.DECLINE)
         self._tell(window, "open" if agree else "declined", batch, mine=False)
 
     def _answered(self, window: Window, agreed: bool, batch: Batch) -> None:
         self.mine = self.next_deadline = None
-        if agreed and self._link is not None:
-            self.mine = Window(id=window.id, seconds=window.seconds, open=True)
-            batch.do(do.BeginWindow(link=self._link.number, seconds=window.seconds))
+        if agreed:
+            self.mine = replace(window, open=True)
+            batch.do(do.BeginWindow(link=window.link.number, seconds=window.seconds))
         self._tell(window, "open" if agreed else "declined", batch, mine=True)
 
-    def _end_mine(self, state: WindowState, batch: Batch) -> None:
-        if self.mine is not None:
-            self._say(self.mine, Step.END)
-            self._tell(self.mine, state, batch, mine=True)
+    def _end(self, mine: Window, state: WindowState, batch: Batch) -> None:
         self.mine = self.next_deadline = None
+        self._say(mine, Step.END)
+        self._tell(mine, state, batch, mine=True)
 
     def _say(self, window: Window, step: Step) -> None:
         self._waiting.append(WindowPart(id=window.id, seconds=window.seconds, step=step))  # type: ignore[arg-type]  # one of WINDOW_SECONDS

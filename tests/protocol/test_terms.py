@@ -9,10 +9,27 @@ from onionchat.protocol import body, events
 from onionchat.protocol import commands as do
 from onionchat.protocol.batch import Batch
 from onionchat.protocol.body import PacePart, Step, WindowPart
-from onionchat.protocol.constants import MAX_TEXT_BYTES, WINDOW_ANSWER_SECONDS, WINDOW_SECONDS, WINDOW_TICK_MS
+from onionchat.protocol.constants import (
+    MAX_TEXT_BYTES,
+    SILENCE_SECONDS,
+    SILENCE_TICKS,
+    WINDOW_ANSWER_SECONDS,
+    WINDOW_SECONDS,
+    WINDOW_TICK_MS,
+)
 from onionchat.protocol.pace import BATCHES, Level, Pace
-from onionchat.protocol.terms import Window
-from tests.protocol.world import TICK, USUAL, Metronome, Person, World, can_talk, friends
+from tests.protocol.world import (
+    TICK,
+    USUAL,
+    Metronome,
+    Person,
+    World,
+    can_talk,
+    friends,
+    introduced,
+    meeting,
+    strangers,
+)
 
 SLOW, QUICK = Pace(tick_ms=20_000), Pace(tick_ms=250, batch=2)
 RANDOM = Pace(level=Level.POISSON, tick_ms=5_000)
@@ -150,6 +167,28 @@ def test_what_was_said_on_another_link_is_said_again_on_the_new_one() -> None:
     ben.come_back()
     world.until(lambda: ada.online and sends(ada).pace == SLOW, 300)
     can_talk(world, ada, ben)
+
+
+def test_who_uses_an_invite_is_sent_to_at_its_pace() -> None:
+    world, ada, ben = strangers()
+    invitation = ada.invitation
+    assert invitation is not None
+    ada.choose(SLOW)
+    ben.join(invitation)
+    world.until(lambda: ada.online and ben.online)
+    assert ada.known.pace == sends(ada).pace == SLOW
+    active = ben.known._active
+    assert active is not None
+    assert active.tolerance.silence == SILENCE_SECONDS + SILENCE_TICKS * 20
+
+
+def test_a_pace_of_an_invite_that_changes_half_way_is_said_on_the_link() -> None:
+    world, ada, ben = meeting()
+    world.until(lambda: any(isinstance(command, do.SendCell) for command in ada.log))
+    assert ada.contact is None
+    ada.choose(RANDOM)
+    world.until(lambda: changes(ada) == [RANDOM])
+    world.until(lambda: introduced(ada, ben))
 
 
 def test_the_record_is_stored_with_a_choice() -> None:
@@ -420,7 +459,9 @@ def test_a_step_for_what_is_not_there_is_ignored(step: Step) -> None:
     slip(ben, window(step, number=7), window(Step.PROPOSE, number=1), window(Step.END, number=2))
     world.run(1)
     assert ada.windows("my") == ["proposed"]
-    assert ada.talk.terms.theirs == Window(id=bytes([1]) * 16, seconds=16)
+    theirs = ada.talk.terms.theirs
+    assert theirs is not None
+    assert (theirs.id, theirs.open) == (bytes([1]) * 16, False)
     assert ada.online
 
 
