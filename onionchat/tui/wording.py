@@ -139,7 +139,7 @@ def schedule(one: Schedule) -> str:
 
 def cost(one: Schedule) -> str:
     """What a schedule costs: ``waits 3 s, 98 MB a day``."""
-    wait = "at once" if one.delay < SHORT_WAIT else f"waits {one.delay:.1g} s"
+    wait = "at once" if one.delay < SHORT_WAIT else f"waits {one.delay:.2g} s"
     return f"{wait}, {one.megabytes:.0f} MB a day"
 
 

@@ -287,7 +287,7 @@ async def test_who_hides_us_is_said_and_undone(
         assert engine.of(requests.PresenceSet) == [request_made]
 
 
-@pytest.mark.parametrize(("keys", "agree"), [(["end", "up"], True), (["end"], False)])
+@pytest.mark.parametrize(("keys", "agree"), [([], True), (["down"], False)])
 async def test_a_window_that_is_offered_is_answered(engine: FakeEngine, keys: list[str], agree: bool) -> None:
     engine.contacts[0] = contact(their_window=replies.Window(state="asked", seconds=32))
     app = engine.app(conversation="c1")

@@ -64,11 +64,13 @@ class WireSheet(Sheet[None]):
 
     def _show(self, policy: Policy) -> None:
         self.query_one("#origin").update(f"Now: {wording.source(policy)}.")  # type: ignore[attr-defined]  # a Static, which prose makes
-        self._acts = [*self._schedules(policy), *self._presence(policy), *self._window()]
+        schedules = self._schedules(policy)
+        self._acts = [*self._offer(), *schedules, *self._presence(policy), *self._window()]
         choices = self.query_one(Choices)
         choices.clear_options()
         choices.add_options(Option(act.label) for act in self._acts)
-        choices.highlighted = 0
+        held = [policy.schedule == choice for choice in policy.choices].index(True)
+        choices.highlighted = 0 if self._contact.their_window.state == "asked" else held
         choices.focus()
 
     def _schedules(self, policy: Policy) -> list[Act]:
@@ -112,23 +114,25 @@ class WireSheet(Sheet[None]):
             acts.append(Act(label=f"Be seen again by {name}", request=seen))
         return acts
 
-    def _window(self) -> list[Act]:
+    def _offer(self) -> list[Act]:
+        """The contact waits for an answer: that comes first."""
         name, contact = wording.name(self._contact.name), self._contact.contact
         theirs = self._contact.their_window
-        acts = []
-        if self._contact.window.state == "none" and self._contact.presence == "online":
-            ask = WindowAsk(contact=contact, seconds=WINDOW_SECONDS)
-            label = f"Send much at once: ask {name} for a window of {WINDOW_SECONDS} s"
-            acts.append(Act(label=label, request=ask, answer=Contact))
-        if theirs.state == "asked":
-            yes, no = (WindowAnswer(contact=contact, agree=agree) for agree in (True, False))
-            acts += [
-                Act(
-                    label=f"Let {name} send much at once for {theirs.seconds} s", request=yes, answer=Contact
-                ),
-                Act(label=f"Decline {name}'s window of {theirs.seconds} s", request=no, answer=Contact),
-            ]
-        return acts
+        if theirs.state != "asked":
+            return []
+        yes, no = (WindowAnswer(contact=contact, agree=agree) for agree in (True, False))
+        return [
+            Act(label=f"Let {name} send much at once for {theirs.seconds} s", request=yes, answer=Contact),
+            Act(label=f"Decline {name}'s window of {theirs.seconds} s", request=no, answer=Contact),
+        ]
+
+    def _window(self) -> list[Act]:
+        name, contact = wording.name(self._contact.name), self._contact.contact
+        if self._contact.window.state != "none" or self._contact.presence != "online":
+            return []
+        ask = WindowAsk(contact=contact, seconds=WINDOW_SECONDS)
+        label = f"Send much at once: ask {name} for a window of {WINDOW_SECONDS} s"
+        return [Act(label=label, request=ask, answer=Contact)]
 
     @on(Choices.OptionSelected)
     def chosen(self, event: Choices.OptionSelected) -> None:
