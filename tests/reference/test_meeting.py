@@ -47,6 +47,8 @@ class Second(Person):
         self.side = side
         self.ends: dict[int, Link] = {}
         self.dial_at = world.now
+        self.window_left = 0.0
+        """Cells until the end of a bulk window."""
         self.why: list[str] = []
         """Why links were ended here, as far as they were."""
 
@@ -130,14 +132,29 @@ class Second(Person):
         while link.out and number in self.wires:
             self.wires[number].carry(self, link.out.pop(0))
         if link.carries_cells and not carried:
-            self.world.later(self.pace.tick_ms / 1000, lambda: self._beat(number, link))
+            self.world.later(link.own_pace.tick_ms / 1000, lambda: self._beat(number, link))
         self.bury()
 
     def _beat(self, number: int, link: Link) -> None:
         if self.ends.get(number) is not link or not link.carries_cells:
             return
-        self.wires[number].carry(self, self.side.next_cell(link, self.world.now))
-        self.world.later(self.pace.tick_ms / 1000, lambda: self._beat(number, link))
+        batch, gap = self._slot(link)
+        for _ in range(batch):
+            self.wires[number].carry(self, self.side.next_cell(link, self.world.now))
+        self.world.later(gap, lambda: self._beat(number, link))
+
+    def _slot(self, link: Link) -> tuple[int, float]:
+        """How many cells leave now, and in how many seconds the next do."""
+        terms = self.side.terms
+        if link is not self.side.active:
+            return link.own_pace.batch, link.own_pace.tick_ms / 1000
+        if terms.window:
+            self.window_left = self.window_left or terms.window / 0.05
+            self.window_left -= 1
+            if self.window_left > 0:
+                return 1, 0.05
+            terms.end()
+        return terms.pace.batch, terms.pace.tick_ms / 1000
 
     # --- what happens to it ---
 
