@@ -91,6 +91,17 @@ class TestOutbox:
         assert box.take(body.ROOM, 0) == ([], [])
         assert texts(envelopes(box)) == {name(2): b"x" * 100}
 
+    def test_what_fits_exactly_leaves_and_the_last_crumb_in_whatever_room_it_fits(self) -> None:
+        box = outbox(item(1, kind="hello"), item(2, b"x" * 100))
+        hello = body.HelloPart(id=name(1))
+        assert box.take(body.size(hello) - 1, 1) == ([], [])
+        assert box.take(body.size(hello), 1) == ([hello], [name(1)])
+        (first,) = box.take(body.TEXT_OVERHEAD + 64, 1)[0]
+        (last,) = box.take(body.TEXT_OVERHEAD + 36, 1)[0]
+        assert isinstance(first, body.TextPart)
+        assert isinstance(last, body.TextPart)
+        assert (first.offset, first.data, last.offset, last.data) == (0, b"x" * 64, 64, b"x" * 36)
+
     def test_nothing_leaves_before_the_peer_has_said_what_it_has_and_then_everything_from_its_beginning(
         self,
     ) -> None:
@@ -199,6 +210,14 @@ class TestInbox:
             box.assemble(fragment(99, offset % MAX_TEXT_BYTES, b"x" * 1700, MAX_TEXT_BYTES))
         assert all(len(text) <= MAX_TEXT_BYTES for text in box._partial.values())
 
+    def test_a_text_that_begins_again_takes_nobodys_room_and_a_whole_one_gives_its_own_back(self) -> None:
+        box = Inbox(CONTACT)
+        for number in [*range(MAX_PARTIALS), MAX_PARTIALS - 1]:
+            box.assemble(fragment(number, 0, b"ab", 4))
+        for number in range(MAX_PARTIALS):
+            assert box.assemble(fragment(number, 2, b"cd", 4)) == b"abcd"
+        assert not box._partial
+
     def test_what_was_seen_is_known_until_it_cannot_come_again(self) -> None:
         box, batch = Inbox(CONTACT), Batch()
         key = Key(kind="seen", scope=CONTACT, key=name(1))
@@ -232,10 +251,10 @@ class TestInbox:
 
     def test_the_have_list_holds_the_newest_that_fit_also_after_a_restart(self) -> None:
         box = Inbox(CONTACT)
-        seen = {name(number): 1000.0 + number for number in range(300)}
+        seen = {name(999 - number): 1000.0 + number for number in range(300)}
         for known, until in seen.items():
             box.see(known, until, Batch())
-        newest = b"".join(name(number) for number in range(300 - HAVE_LIST_MAX, 300))
+        newest = b"".join(list(seen)[300 - HAVE_LIST_MAX :])
         assert box.have_list() == newest
         mixed = list(seen.items())
         Random(1).shuffle(mixed)

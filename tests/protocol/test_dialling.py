@@ -56,6 +56,21 @@ def test_waits_are_drawn_from_a_seed_of_their_own() -> None:
     assert not set(waits[:5]) & set(waits[5:10])
 
 
+def test_before_any_failure_the_first_span_is_the_shortest() -> None:
+    dialling = Dialling(always(1))
+    dialling.lost(0.0)
+    assert dialling.due is not None
+    assert DIAL_FIRST_SECONDS / 2 <= dialling.due <= DIAL_FIRST_SECONDS
+
+
+def test_a_peer_who_is_away_for_a_year_is_still_dialled() -> None:
+    dialling = Dialling(always(1))
+    for _ in range(2000):
+        dialling.failed(0.0, refused=False)
+    assert dialling.due is not None
+    assert dialling.due <= DIAL_MAX_SECONDS
+
+
 def test_a_link_that_was_lost_is_dialled_again_soon_however_long_it_took_before() -> None:
     dialling = Dialling(always(255))
     for _ in range(10):
@@ -74,7 +89,8 @@ def test_a_first_refusal_costs_no_wait_and_every_refusal_is_another_key() -> Non
         dialling.failed(0.0, refused=True)
         assert dialling.refusals == refusals
         assert dialling.due is not None
-        assert dialling.due <= DIAL_FIRST_SECONDS * 2 ** (refusals - 1)
+        span = DIAL_FIRST_SECONDS * 2 ** (refusals - 1)
+        assert span / 2 <= dialling.due <= span
 
 
 def test_what_to_tell() -> None:
