@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from ..crypto import RandomSource
+from ..crypto.stack import wipe_stack
 from ..errors import ConnectionLost, LocalProtocolError
 from ..protocol.cell import lay_out
 from ..protocol.constants import MAX_TICK_MS
@@ -120,6 +121,7 @@ class Metronome:
         try:
             while True:
                 self.run_once()
+                wipe_stack()  # sealing leaves pieces of keys there
         except ConnectionLost:
             return
         finally:
