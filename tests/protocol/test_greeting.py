@@ -70,6 +70,28 @@ def test_what_does_not_fit_is_our_bug() -> None:
         greeting.fill(huge, 2)
 
 
+def test_a_greeting_may_fill_its_message_to_the_last_byte() -> None:
+    """None that a peer would take is so long: that they end somewhere is checked all the same."""
+    room = PAYLOAD_SIZES[1] - 2
+    short = ResponderGreeting(ratchet=bytes(32), pace=Pace(), versions=(1,) * 100)
+    more = room - len(msgspec.msgpack.encode(short))
+    full = msgspec.structs.replace(short, versions=(1,) * (100 + more))
+    assert len(msgspec.msgpack.encode(full)) == room
+    assert len(greeting.fill(full, 2)) == PAYLOAD_SIZES[1]
+    with pytest.raises(LocalProtocolError):
+        greeting.fill(msgspec.structs.replace(full, versions=(1,) * (101 + more)), 2)
+
+
+@pytest.mark.parametrize("place", [0, 1, 100, -1])
+def test_a_padding_that_carries_something_is_refused(place: int) -> None:
+    made = ResponderGreeting(ratchet=b"r" * 32, pace=Pace())
+    used = 2 + len(msgspec.msgpack.encode(made))
+    payload = bytearray(greeting.fill(made, 2))
+    payload[used + place if place >= 0 else place] = 1
+    with pytest.raises(RemoteProtocolError, match="laid out"):
+        greeting.read(bytes(payload), ResponderGreeting)
+
+
 @pytest.mark.parametrize(
     "fields",
     [
