@@ -207,7 +207,7 @@ class Answers:
     def _new_invite(self, identity: bytes, hours: int | None) -> replies.Invite:
         engine, book = self._engine, self._engine.opened()
         now = engine.clock.now()
-        book.policies.check_budget(book.policies.settings.budget, more=len(book.invitations) + 1)
+        self._check_room(identity)
         record = InviteRecord(
             id=os.urandom(HANDLE),
             identity=identity,
@@ -244,16 +244,14 @@ class Answers:
                     f"you have used this invite already: it is your contact «{contact.record.name}»",
                     hint="an invite is for one person, once; ask for a new one to make another contact",
                 )
-        policies = book.policies
-        policies.check_budget(policies.settings.budget, more=len(book.invitations) + 1)
+        self._check_room(identity)
         contact = join(
             invite,
             identity=identity,
             name=_name(request.name),
             now=now,
             around=engine.around,
-            pace=policies.pace(None, identity)[0],
-            visible=policies.hidden_by(None, identity) is None,
+            pace=book.policies.pace(None, identity)[0],
         )
         book.persist(
             do.Persist(puts=((do.Key(kind="contact", key=contact.record.id), pack(contact.record)),))
@@ -265,6 +263,17 @@ class Answers:
         made = report.contact(contact)
         engine.tell(notices.ContactChanged(contact=made))
         return made
+
+    def _check_room(self, identity: bytes) -> None:
+        """Refuse an invite that could lead to nobody."""
+        book = self._engine.opened()
+        book.policies.check_budget(book.policies.settings.budget, more=len(book.invitations) + 1)
+        if book.policies.hidden_by(None, identity) is not None:
+            raise ControlError(
+                "hidden",
+                "you appear offline as this identity: nobody could meet you",
+                hint="be visible first: onionchat presence visible",
+            )
 
     # --- contacts and conversations ----------------------------------------------------------------
 

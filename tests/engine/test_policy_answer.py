@@ -135,6 +135,19 @@ async def test_an_invite_of_a_hidden_identity_cannot_be_used(tmp_path: Path, clo
         await until(lambda: met(ada) and met(bob))
 
 
+async def test_who_appears_offline_makes_no_invite_and_uses_none(tmp_path: Path, clock: MockClock) -> None:
+    async with people(tmp_path, MemoryVault(), MemoryVault()) as (ada, bob):
+        code = ada.invite()
+        policy(bob, requests.PresenceSet(visible=False, identity=bob.identity()))
+        for meet in (bob.invite, lambda: bob.accept(code)):
+            with pytest.raises(ControlError, match="nobody could meet you"):
+                meet()
+        assert not bob.engine.opened().contacts
+        policy(bob, requests.PresenceSet(visible=True, identity=bob.identity()))
+        bob.accept(code)
+        await until(lambda: met(ada) and met(bob))
+
+
 async def test_a_budget_puts_every_link_into_one_rotation(tmp_path: Path, clock: MockClock) -> None:
     async with people(tmp_path, MemoryVault(), MemoryVault(), MemoryVault()) as (ada, bob, eve):
         for other in (bob, eve):
