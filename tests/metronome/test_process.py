@@ -225,4 +225,5 @@ def test_it_knows_nothing_that_it_does_not_need() -> None:
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(source)], capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines() == ["[]", "['onionchat.crypto.link', 'onionchat.crypto.secret']"]
+    needed = ["onionchat.crypto.link", "onionchat.crypto.secret", "onionchat.crypto.stack"]
+    assert done.stdout.splitlines() == ["[]", str(needed)]
