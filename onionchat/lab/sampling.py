@@ -23,14 +23,19 @@ _REST_TICKS: Final = 6
 """After a block, in which its windows are cut out and kept."""
 _FRESH_SCREEN: Final = 40
 """Blocks after which the TUI is opened anew, so that it does not grow old with messages."""
-_MOST_LOST: Final = 5
-"""Blocks in a row without a link: then it is gone for good."""
+_LOST: Final = 2
+"""Blocks in a row without the link's cells: then the other may have dialled a new one, and is watched."""
+_MOST_LOST: Final = 8
+"""Then it is gone for good."""
 _ARRIVAL_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampled:
-    """How many messages were written in the watched TUI, and how many of them the other never got."""
+    """How many messages were written in the watched TUI, and how many of them the other never got.
+
+    Since the link was last found: what was under way when one was lost is not counted.
+    """
 
     written: int
     missing: int
@@ -73,6 +78,9 @@ def sample(
             lost += 1
             if lost == _MOST_LOST:
                 raise ConnectionLost("the link between the two engines went down")
+            if lost % _LOST == 0:
+                on.find_link()
+                person, life, fresh = Person(on, load, random), int(time.monotonic()), 0
             continue
         lost = 0
         keep.add(block)
