@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
+from pathlib import Path
 
 import pytest
 
+from onionchat.control import requests
 from onionchat.engine.launch_channel import Child
 from onionchat.engine.launch_child import Children
 from onionchat.engine.process import overwriting
 from onionchat.lab.memory import Sought
 from tests.crypto.searching import KEY, resting, searched
+
+from .world import Running
 
 FREES = """
     for size in (1, 3, 20, 600, 5000, 200_000):
@@ -54,3 +59,21 @@ def test_with_another_libc_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> 
     assert overwriting() == dict(os.environ)
     monkeypatch.setattr(os, "confstr", lambda name: None)
     assert overwriting() == dict(os.environ)
+
+
+@pytest.mark.realtor
+@pytest.mark.parametrize("way", ["descriptor", "socket"])
+def test_an_engine_has_forgotten_the_passphrase(tmp_path: Path, way: str) -> None:
+    """Searched while whoever gave it is still connected. Only root can: an engine lets nobody else look."""
+    passphrase, name = secrets.token_hex(40), secrets.token_hex(20)
+    sought = [
+        Sought(kind="passphrase", data=passphrase.encode()),
+        Sought(kind="name", data=name.encode()),
+    ]
+    given = passphrase if way == "descriptor" else None
+    with Running(tmp_path, passphrase=given) as running, running.client() as client:
+        if given is None:
+            client.ask(requests.Unlock(passphrase=passphrase, create=True))
+        client.ask(requests.IdentityCreate(name=name))  # something that is still known
+        found = searched(running.children["engine"], sought)
+    assert found.by_kind() == {"name": 1}, found.by_place()
