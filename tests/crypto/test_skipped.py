@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -101,3 +102,13 @@ def test_what_was_given_does_not_change() -> None:
 def test_records_are_whole() -> None:
     with pytest.raises(ValueError, match="cut short"):
         SkippedChain(HEADERS[0], source(1)(45))
+
+
+@pytest.mark.parametrize(
+    ("header", "keys"), [(31, 1), (33, 1), (0, 1), (32, 0), (32, MAX_SKIPPED + 1)], ids=str
+)
+def test_a_chain_that_is_read_back_keeps_its_bounds(header: int, keys: int) -> None:
+    full = msgspec.convert([bytes(32), records(1) * MAX_SKIPPED], SkippedChain)
+    assert stored((full,)) == MAX_SKIPPED
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert([bytes(header), records(1) * keys], SkippedChain)

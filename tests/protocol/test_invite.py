@@ -89,6 +89,41 @@ def test_what_is_wrong_is_told_apart() -> None:
         decode(invite().encode()[:-1] + "é")
 
 
+def later(version: int, size: int) -> str:
+    """A code of another version, which may have any length and any checksum."""
+    return PREFIX + base64.b32encode(bytes([version]) + bytes(size - 1)).decode().rstrip("=").lower()
+
+
+@pytest.mark.parametrize("size", [1, 60, 89, 91, 92, 93, 94, 95, 96, 225])
+def test_a_later_version_is_told_whatever_its_length(size: int) -> None:
+    for version in (2, 15):
+        with pytest.raises(ConfigError, match=f"version {version}"):
+            decode(later(version, size))
+    for version in (0, 1, 16, 255):
+        with pytest.raises(ConfigError, match="damaged"):
+            decode(later(version, size))
+
+
+def test_of_our_length_the_checksum_decides_first() -> None:
+    with pytest.raises(ConfigError, match="damaged"):
+        decode(later(2, SIZE))
+
+
+def test_nothing_and_far_too_much_are_damaged() -> None:
+    for code in (PREFIX, later(2, 226), later(2, 226) + "a" * 100_000):
+        with pytest.raises(ConfigError, match="damaged"):
+            decode(code)
+
+
+def test_a_letter_that_only_looks_like_one_of_ours_when_it_is_large_is_refused() -> None:
+    code = invite().encode()
+    assert "ſ".upper() == "S"
+    assert "s" in code.removeprefix(PREFIX)
+    head, _, tail = code.rpartition("s")
+    with pytest.raises(ConfigError, match="damaged"):
+        decode(f"{head}ſ{tail}")
+
+
 @given(st.one_of(st.text(max_size=200), st.text(max_size=200).map(lambda text: PREFIX + text)))
 def test_any_text_is_an_invite_or_refused_with_something_to_do(text: str) -> None:
     with pytest.raises(ConfigError) as caught:

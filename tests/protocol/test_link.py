@@ -20,7 +20,7 @@ from onionchat.protocol.constants import (
     SILENCE_SECONDS,
     SILENCE_TICKS,
 )
-from onionchat.protocol.greeting import Intent
+from onionchat.protocol.greeting import Agreed, Intent
 from onionchat.protocol.link import Answer, Arrived, Established, Link, LinkState, Outcome, first_to_go
 from onionchat.protocol.pace import Pace
 from onionchat.protocol.record import Psk
@@ -81,6 +81,25 @@ class Two:
 
 
 COVER = lay_out(CellType.COVER)
+
+
+def test_a_link_that_has_just_begun_has_proved_nothing() -> None:
+    new = Link.dial(7, pace=Pace(), now=3.0)
+    assert (new.number, new.state, new.dialled, new.began, new.pace) == (
+        7,
+        LinkState.DIALLING,
+        True,
+        3.0,
+        Pace(),
+    )
+    assert (new.at_invite, new.completed, new.replaced, new.secrets, new.session) == (False, *[None] * 4)
+    assert (new.used, new.intent) == (Psk(generation=0, key=b"", session=b""), Intent.RESUME)
+    assert new.session_handle == new.remote_static == new.initiator_static == new.peer_onion == b""
+    assert new.agreed == Agreed(1, 1)
+    assert not new.laid
+    assert not new.alive
+    assert not new.half_open
+    assert new.deadline is None
 
 
 def test_from_the_dial_to_the_first_cell() -> None:
