@@ -6,8 +6,11 @@ on one connection ends that connection and nothing else.
 
 from __future__ import annotations
 
+import heapq
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
 
 import trio
 
@@ -27,6 +30,16 @@ DIAL_SECONDS = 120.0
 """Beyond what a dial takes by itself: for a tor that hangs."""
 
 
+@dataclass(order=True, slots=True, kw_only=True)
+class _Turn:
+    """A dial that waits for a place; the contact that was seen last goes first."""
+
+    unseen: float
+    """When the contact was seen, negative."""
+    link: int
+    granted: trio.Event = field(default_factory=trio.Event, compare=False)
+
+
 class Connections:
     """All open connections, by link number."""
 
@@ -35,16 +48,26 @@ class Connections:
         self._sender = sender
         self._sockets: dict[int, socket.socket] = {}
         self._scopes: dict[int, trio.CancelScope] = {}
-        self._dials = trio.CapacityLimiter(DIALS_UNDER_WAY)
+        self._waiting: list[_Turn] = []
+        self._under_way = 0
         self._threads = trio.CapacityLimiter(4 * DIALS_UNDER_WAY)  # some hang in a tor that does
 
     def __len__(self) -> int:
         return len(self._sockets)
 
-    def dial(self, link: int, connect: Connector, deliver: Deliver) -> None:
-        """Connect in the background; says `DialSucceeded`, and in any case `LinkEnded` at the end."""
+    def dial(self, link: int, connect: Connector, deliver: Deliver, *, seen: float) -> None:
+        """Connect in the background; says `DialSucceeded`, and in any case `LinkEnded` at the end.
+
+        Args:
+            link: its number.
+            connect: makes the connection.
+            deliver: takes what happens.
+            seen: when the contact was on line; of those that wait, who was seen last is dialled first.
+        """
         self._scopes[link] = trio.CancelScope()
-        self._nursery.start_soon(self._serve, link, connect, deliver)
+        turn = _Turn(unseen=-seen, link=link)
+        heapq.heappush(self._waiting, turn)
+        self._nursery.start_soon(self._serve, link, partial(self._dial, link, connect, turn), deliver)
 
     def accept(self, link: int, connection: socket.socket, deliver: Deliver) -> None:
         """Read from a connection that somebody made; says `LinkEnded` at its end."""
@@ -75,10 +98,10 @@ class Connections:
         if link in self._scopes:
             self._scopes[link].cancel()
 
-    async def _serve(self, link: int, connect: Connector | None, deliver: Deliver) -> None:
+    async def _serve(self, link: int, dial: Callable[[], Awaitable[bool]] | None, deliver: Deliver) -> None:
         try:
             with self._scopes[link]:
-                if connect is not None and await self._dial(link, connect):
+                if dial is not None and await dial():
                     deliver(events.DialSucceeded(link=link))
                 if link in self._sockets:
                     await self._cells(link, self._sockets[link], deliver)
@@ -90,17 +113,35 @@ class Connections:
                 connection.close()
             deliver(events.LinkEnded(link=link))
 
-    async def _dial(self, link: int, connect: Connector) -> bool:
+    def _grant(self) -> None:
+        """Give out free places. Tasks call it, so that all who ask at once have asked before it does."""
+        while self._waiting and self._under_way < DIALS_UNDER_WAY:
+            self._under_way += 1
+            heapq.heappop(self._waiting).granted.set()
+
+    async def _dial(self, link: int, connect: Connector, turn: _Turn) -> bool:
+        self._grant()
+        try:
+            await turn.granted.wait()  # waiting for a place does not count
+            return await self._connect(link, connect)
+        finally:
+            if turn.granted.is_set():
+                self._under_way -= 1
+            else:
+                self._waiting.remove(turn)
+                heapq.heapify(self._waiting)
+            self._grant()
+
+    async def _connect(self, link: int, connect: Connector) -> bool:
         connection = None
-        async with self._dials:  # waiting for a place does not count
-            deadline = trio.move_on_after(DIAL_SECONDS)
-            try:
-                with deadline:
-                    connection = await trio.to_thread.run_sync(
-                        connect, limiter=self._threads, abandon_on_cancel=True
-                    )
-            except (TransportError, OSError):  # nobody there, tor gone, no descriptor: dialled again in time
-                return False
+        deadline = trio.move_on_after(DIAL_SECONDS)
+        try:
+            with deadline:
+                connection = await trio.to_thread.run_sync(
+                    connect, limiter=self._threads, abandon_on_cancel=True
+                )
+        except (TransportError, OSError):  # nobody there, tor gone, no descriptor: dialled again in time
+            return False
         if connection is None:
             return False
         connection.setblocking(False)

@@ -259,7 +259,8 @@ class Engine:
                         self._used(machine, machine.contact)
                 case do.Dial(link=link, onion=onion):
                     self._owners[link] = machine
-                    self.connections.dial(link, self._connector(machine, onion), self._to(link))
+                    seen = machine.record.last_seen if isinstance(machine, Contact) else 0.0
+                    self.connections.dial(link, self._connector(machine, onion), self._to(link), seen=seen)
                 case do.SendCell(link=link, cell=cell):
                     self.connections.send(link, cell)
                 case do.BeginSending(link=link, key=key, pace=pace):

@@ -1,0 +1,109 @@
+"""Dials take turns: eight at once, and of those that wait the most recently seen first."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from random import Random
+
+import pytest
+import trio
+import trio.testing
+
+from onionchat.engine.connection import Connections
+from onionchat.engine.sender import Sender
+from onionchat.errors import PeerUnreachable
+from onionchat.protocol import events
+from onionchat.protocol.constants import DIALS_UNDER_WAY
+
+MANY = 30
+
+
+class Lines:
+    """Contacts that answer, or not, when they are told to."""
+
+    def __init__(self) -> None:
+        self.begun: SimpleQueue[int] = SimpleQueue()
+        self._ends = [threading.Event() for _ in range(MANY)]
+
+    def connector(self, contact: int) -> Callable[[], socket.socket]:
+        def connect() -> socket.socket:
+            self.begun.put(contact)
+            self._ends[contact].wait()
+            raise PeerUnreachable("nobody is there")
+
+        return connect
+
+    def end(self, contact: int) -> None:
+        self._ends[contact].set()
+
+    async def next(self) -> int:
+        return await trio.to_thread.run_sync(lambda: self.begun.get(timeout=30))
+
+
+class NoSender(Sender):
+    """Links of this file send nothing."""
+
+    def __init__(self) -> None:
+        self._links = {}
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_the_most_recently_seen_are_dialled_first_and_no_more_than_eight_at_once(seed: int) -> None:
+    lines = Lines()
+    ended: list[events.Event] = []
+    order = list(range(MANY))
+    Random(seed).shuffle(order)
+    async with trio.open_nursery() as nursery:
+        connections = Connections(nursery, NoSender())
+        for contact in order:  # contact n was seen at n
+            connections.dial(contact, lines.connector(contact), ended.append, seen=float(contact))
+        under_way = {await lines.next() for _ in range(DIALS_UNDER_WAY)}
+        assert under_way == set(range(MANY - DIALS_UNDER_WAY, MANY))
+        for expected in reversed(range(MANY - DIALS_UNDER_WAY)):
+            assert lines.begun.empty()
+            lines.end(under_way.pop())
+            found = await lines.next()
+            assert found == expected
+            under_way.add(found)
+        for contact in under_way:
+            lines.end(contact)
+    assert {event.link for event in ended if isinstance(event, events.LinkEnded)} == set(range(MANY))
+
+
+async def test_a_dial_that_is_given_up_gives_its_place_or_its_wait_away() -> None:
+    lines = Lines()
+    ended: list[events.Event] = []
+    async with trio.open_nursery() as nursery:
+        connections = Connections(nursery, NoSender())
+        for contact in range(DIALS_UNDER_WAY + 3):
+            connections.dial(contact, lines.connector(contact), ended.append, seen=-float(contact))
+        for _ in range(DIALS_UNDER_WAY):
+            await lines.next()
+        connections.close(DIALS_UNDER_WAY)  # it waits
+        connections.close(0)  # it is under way
+        assert await lines.next() == DIALS_UNDER_WAY + 1
+        assert events.LinkEnded(link=DIALS_UNDER_WAY) in ended
+        lines.end(1)
+        assert await lines.next() == DIALS_UNDER_WAY + 2
+        for contact in range(MANY):
+            lines.end(contact)
+    assert len(ended) == DIALS_UNDER_WAY + 3
+    assert lines.begun.empty()
+
+
+async def test_a_dial_that_is_given_up_at_once_is_never_made() -> None:
+    lines = Lines()
+    ended: list[events.Event] = []
+    async with trio.open_nursery() as nursery:
+        connections = Connections(nursery, NoSender())
+        connections.dial(1, lines.connector(1), ended.append, seen=0.0)
+        connections.close(1)
+        await trio.testing.wait_all_tasks_blocked()
+        assert ended == [events.LinkEnded(link=1)]
+        assert lines.begun.empty()
+        connections.dial(2, lines.connector(2), ended.append, seen=0.0)
+        assert await lines.next() == 2
+        lines.end(2)
