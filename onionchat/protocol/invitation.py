@@ -154,7 +154,6 @@ class Invitation:
             onion_seed=OnionKey.generate(random).seed(),
             static_secret=KeyPair.generate(random).secret(),
             first_static=self.record.static_secret,
-            peer_onion=link.peer_onion,
             peer_statics=[link.remote_static],
             invite=self.record.id,
             invite_onion=self.onion.public,

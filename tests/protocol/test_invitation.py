@@ -23,6 +23,7 @@ from onionchat.protocol.greeting import InitiatorGreeting, Intent, ResponderGree
 from onionchat.protocol.invitation import Invitation
 from onionchat.protocol.link import LinkState
 from onionchat.protocol.pace import Pace
+from onionchat.protocol.record import ContactRecord, InviteRecord, unpack
 
 from .world import Person, World, can_talk, friends, introduced, meeting, strangers
 
@@ -124,6 +125,36 @@ def test_a_message_1_that_came_before_leads_to_nothing() -> None:
     assert ben.contact is None
 
 
+def test_who_uses_an_invite_becomes_a_contact_without_a_name_under_keys_of_its_own() -> None:
+    _, ada, ben = friends()
+    (invite,) = (record for key, record in ada.vault.items() if key.kind == "contact")
+    assert unpack(invite, ContactRecord).name == ada.record.name == f"unnamed {ada.record.id.hex()[:4]}"
+    assert ben.record.peer_onion == ada.known.onion.public != ben.record.first_onion
+    assert ada.record.peer_onion == ben.known.onion.public
+    assert ada.record.psks[0].generation == ben.record.psks[0].generation
+
+
+def test_while_a_contact_is_not_introduced_its_invite_is_kept_as_used() -> None:
+    world, ada, ben = meeting()
+    assert ada.invitation is not None
+    first = ada.invitation.onion.public
+    assert ben.record.first_onion == first
+    world.until(lambda: ada.contact is not None)
+    kept = ada.vault[do.Key(kind="invite", key=ada.record.invite)]
+    assert unpack(kept, InviteRecord).contact == ada.record.id
+
+
+def test_the_first_answer_asks_for_no_new_session_and_says_the_pace_that_was_chosen() -> None:
+    somebody = caller()
+    slow = Pace(tick_ms=7000)
+    assert somebody.happens(events.PaceChosen(pace=slow)) == ()
+    somebody.connects()
+    (answer,) = sent(somebody.says(somebody.hello()))
+    assert somebody.handshake is not None
+    said = greeting.read(somebody.handshake.read(answer), ResponderGreeting)
+    assert (said.reset, said.pace) == (False, slow)
+
+
 @pytest.mark.parametrize("intent", [Intent.RESUME, Intent.RESET])
 def test_an_invite_is_for_a_first_contact_only(intent: Intent) -> None:
     somebody = caller()
@@ -157,6 +188,7 @@ def test_who_says_nothing_is_gone_after_ten_seconds_and_who_says_half_after_thir
     other = Caller(somebody.world, somebody.ada, 2)
     other.connects()
     other.says(other.hello())
+    assert somebody.machine.next_deadline == begun + MESSAGE_1_SECONDS
     somebody.world.now = begun + MESSAGE_1_SECONDS - 0.1
     assert somebody.happens(events.DeadlinePassed()) == ()
     somebody.world.now += 0.1
@@ -207,10 +239,27 @@ def test_an_invite_whose_time_has_passed_lets_nobody_in() -> None:
     invitation = ada.invite(hours=2)
     assert invitation.expires is not None
     somebody = Caller(world, ada, 1)
+    assert invitation.expires == invitation.invite.expires_hour * 3600 == (world.now // 3600 + 2) * 3600
     assert somebody.connects() == ()
+    somebody.happens(events.LinkEnded(link=1))
     world.now = invitation.expires
-    assert Caller(world, ada, 2).connects() == (do.CloseLink(link=2),)
+    late = Caller(world, ada, 2)
+    assert late.connects() == (do.CloseLink(link=2),)
+    assert late.says(late.hello()) == ()
+    assert invitation.next_deadline is None
     assert strangers()[1].machine.next_deadline is None
+
+
+def test_who_is_off_line_lets_nobody_in_and_ends_what_was_begun() -> None:
+    world, ada, _ = strangers()
+    early, late = Caller(world, ada, 1), Caller(world, ada, 2)
+    early.connects()
+    assert early.happens(events.PresenceChosen(visible=False)) == (do.CloseLink(link=1),)
+    assert late.connects() == (do.CloseLink(link=2),)
+    assert late.happens(events.PresenceChosen(visible=True)) == ()
+    assert late.connects() == ()
+    assert late.happens(events.PresenceChosen(visible=True)) == ()
+    assert len(sent(late.says(late.hello()))) == 1
 
 
 def test_the_second_who_uses_an_invite_is_told_so() -> None:
