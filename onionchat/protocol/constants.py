@@ -107,7 +107,7 @@ RATE_MARGIN: Final = 1.5
 AHEAD_SECONDS: Final = 60.0
 """A peer's cells come at its own pace, give or take clocks that differ; so much of them may come at once."""
 RANDOM_AHEAD_TICKS: Final = 40
-"""With random gaps chance alone runs ahead, by k means in less than one of e^(0.76 k) links' lives."""
+"""With random gaps chance alone runs ahead: by k means once in about e^(0.76 k) gaps, so by 40 never."""
 
 WINDOW_ANSWER_SECONDS: Final = 600.0
 """A proposed window that nobody answered in this time is withdrawn."""
