@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -30,11 +33,24 @@ os.read(0, 1)
 def searched(pid: int, sought: Sequence[Sought]) -> Search:
     """What a search finds; where no process may read the memory of its children, the test is skipped."""
     try:
-        return search(pid, sought)
+        with halted(pid):
+            return search(pid, sought)
     except ConfigError as error:
         if isinstance(error.__cause__, PermissionError):
             pytest.skip(f"{error.message}: this kernel lets no process read its children")
         raise
+
+
+@contextmanager
+def halted(pid: int) -> Iterator[None]:
+    """Nothing moves in that process meanwhile."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            time.sleep(0.001)
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 @contextmanager

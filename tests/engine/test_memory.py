@@ -65,15 +65,14 @@ def test_with_another_libc_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("way", ["descriptor", "socket"])
 def test_an_engine_has_forgotten_the_passphrase(tmp_path: Path, way: str) -> None:
     """Searched while whoever gave it is still connected. Only root can: an engine lets nobody else look."""
-    passphrase, name = secrets.token_hex(40), secrets.token_hex(20)
+    passphrase, name = secrets.token_hex(40), secrets.token_hex(10)
     sought = [
         Sought(kind="passphrase", data=passphrase.encode()),
-        Sought(kind="name", data=name.encode()),
+        Sought(kind="the vault's name", data=name.encode()),
     ]
     given = passphrase if way == "descriptor" else None
-    with Running(tmp_path, passphrase=given) as running, running.client() as client:
+    with Running(tmp_path, passphrase=given, name=name) as running, running.client() as client:
         if given is None:
             client.ask(requests.Unlock(passphrase=passphrase, create=True))
-        client.ask(requests.IdentityCreate(name=name))  # something that is still known
         found = searched(running.children["engine"], sought)
-    assert found.by_kind() == {"name": 1}, found.by_place()
+    assert found.by_kind() == {"the vault's name": 1}, found.by_place()
