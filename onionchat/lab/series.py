@@ -59,7 +59,7 @@ class Series:
     def settings(self) -> Settings:
         """How its windows are made."""
         return Settings(
-            tick=TICK, ticks=self.ticks, gap=self.gap, scenarios=("idle", *self.scenarios), seed=SEED
+            tick=self.tick, ticks=self.ticks, gap=self.gap, scenarios=("idle", *self.scenarios), seed=SEED
         )
 
     @property

@@ -112,6 +112,13 @@ def test_the_full_form_has_the_strict_goals() -> None:
     assert len(full) == len(series.full())
 
 
+@pytest.mark.parametrize("one", [*series.quick(), *series.full()], ids=lambda one: one.name)
+def test_windows_are_made_as_their_series_says(one: Series) -> None:
+    made = one.settings
+    assert (made.tick, made.ticks, made.gap) == (one.tick, one.ticks, one.gap)
+    assert made.scenarios == ("idle", *one.scenarios)
+
+
 def test_the_quick_form_takes_less_than_five_minutes() -> None:
     assert sum(one.seconds for one in series.quick()) < 240
 
