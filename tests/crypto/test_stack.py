@@ -7,6 +7,7 @@ import os
 import pytest
 
 from onionchat.crypto import stack
+from onionchat.crypto.stack import wipe_stack
 from onionchat.lab.memory import Sought
 
 from .searching import KEY, resting, searched
@@ -50,3 +51,10 @@ def test_it_reaches_deeper_than_any_primitive_and_no_deeper_than_a_small_stack_a
     monkeypatch.setattr(stack, "_stackzero", asked.append)
     stack.wipe_stack()
     assert asked == [65_536]
+
+
+def test_nothing_that_is_in_use_is_touched() -> None:
+    held = [os.urandom(32) for _ in range(100)]
+    before = b"".join(held)
+    wipe_stack()
+    assert b"".join(held) == before
