@@ -52,7 +52,8 @@ def main(arguments: Sequence[str]) -> int:
     for target in chosen:
         _fuzz(folder, target, given.runs or target.goal, done)
         if given.keep:
-            count = corpus.keep(target, _merged(folder, target))
+            known = [path.read_bytes() for path in (folder / target.name / "corpus").glob("*")]
+            count = corpus.keep(target, known)
             print(f"{target.name}: {count} inputs kept")
     return _report(folder, done)
 
@@ -111,19 +112,6 @@ def _child(target: Target, found: Path, arguments: list[str]) -> tuple[int, str]
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace", check=False)
     return done.returncode, done.stdout + done.stderr
-
-
-def _merged(folder: Path, target: Target) -> list[bytes]:
-    """A smallest set of inputs that reaches what the whole corpus reaches."""
-    place = folder / target.name
-    least = place / "merged"
-    least.mkdir(exist_ok=True)
-    for path in least.iterdir():
-        path.unlink()
-    _child(
-        target, place / "found", ["-merge=1", f"-max_len={target.longest}", str(least), str(place / "corpus")]
-    )
-    return [path.read_bytes() for path in least.iterdir()]
 
 
 def _found(folder: Path, target: Target) -> list[Path]:
