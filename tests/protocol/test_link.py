@@ -10,6 +10,7 @@ from onionchat.crypto.handshake import prologue
 from onionchat.crypto.keys import KeyPair
 from onionchat.crypto.link import SendingCipher
 from onionchat.errors import CryptoError, LocalProtocolError, RemoteProtocolError
+from onionchat.protocol import greeting
 from onionchat.protocol.cell import CellType, lay_out
 from onionchat.protocol.constants import (
     CELL_SIZE,
@@ -153,7 +154,41 @@ def test_a_session_begins_where_the_dialler_wants_one(intent: Intent) -> None:
     assert two.dialler.session.can_send
     assert not two.accepter.session.can_send
     assert two.dialler.session_handle == two.accepter.session_handle != PSKS[0].session
+    assert len(two.dialler.session_handle) == 8
     assert two.accepter.intent is intent
+
+
+def test_a_first_contact_stays_one_where_the_accepter_wants_a_new_session_anyway() -> None:
+    two = Two(intent=Intent.CONTACT, session=b"another.")
+    two.shake()
+    assert two.dialler.intent is two.accepter.intent is Intent.CONTACT
+    assert two.dialler.used == PSKS[0]
+
+
+def test_an_invites_key_goes_with_no_session_and_asks_for_none() -> None:
+    two = Two()
+    two.accepter._psks = (Psk(generation=0, key=PSKS[0].key, session=b""),)
+    two.shake()
+    assert two.dialler.intent is Intent.RESUME
+
+
+def test_both_say_all_that_they_speak_and_take_the_highest_that_both_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(greeting, "VERSIONS", (3, 1))
+    monkeypatch.setattr(greeting, "SUITES", (1, 5))
+    two = Two()
+    two.shake()
+    assert two.dialler.agreed == two.accepter.agreed == Agreed(3, 5)
+
+
+def test_a_link_is_half_open_until_its_handshake_is_done() -> None:
+    two = Two()
+    assert two.accepter.half_open
+    two.take(two.accepter, two.greet())
+    assert two.accepter.half_open
+    assert not two.dialler.half_open
+    assert not two.accepter.alive
 
 
 @pytest.mark.parametrize("session", [b"", b"another."])

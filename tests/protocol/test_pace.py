@@ -42,6 +42,40 @@ def test_bursts_cost_neither_delay_nor_cover() -> None:
     assert burst.bytes_per_day < Pace().bytes_per_day / 10
 
 
+@pytest.mark.parametrize(
+    ("pace", "delay", "cells_a_day"),
+    [
+        (Pace(), 3.01, 43_200),
+        (Pace(batch=8), 3.01, 345_600),
+        (Pace(level=Level.POISSON), 4.01, 43_200),
+        (Pace(level=Level.POISSON, tick_ms=500, batch=2), 1.01, 345_600),
+        (Pace(level=Level.BURST), 0.01, 2_880),
+        (Pace(level=Level.BURST, tick_ms=500, batch=8), 0.01, 2_880),
+    ],
+)
+def test_what_each_level_costs(pace: Pace, delay: float, cells_a_day: int) -> None:
+    assert pace.mean_delay == pytest.approx(delay)
+    assert pace.bytes_per_day == pytest.approx(cells_a_day * (2136 + 123))
+
+
+@pytest.mark.parametrize(
+    ("budget", "contacts", "expected"),
+    [
+        (CELL_SIZE, 0, (1, 1000)),
+        (CELL_SIZE, 1, (1, 1000)),
+        (CELL_SIZE, 2, (2, 2000)),
+        (CELL_SIZE, 3, (4, 4000)),
+        (2 * CELL_SIZE, 5, (8, 4000)),
+        (CELL_SIZE + 1, 1, (1, 1000)),
+        (3000, 1, (1, 651)),
+    ],
+)
+def test_a_rotation_has_a_tick_for_each_place(
+    budget: float, contacts: int, expected: tuple[int, int]
+) -> None:
+    assert rotation(budget, contacts) == expected
+
+
 @given(PACES)
 def test_cells_are_never_further_apart_than_silence(pace: Pace) -> None:
     assert pace.cell_ms <= pace.silence_ms

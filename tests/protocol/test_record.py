@@ -59,8 +59,8 @@ RECORDS = [
 def test_a_record_comes_back_and_shows_nothing(record: msgspec.Struct) -> None:
     kind = type(record)
     assert unpack(pack(record), kind) == record  # type: ignore[arg-type, type-var]  # all of them are records
-    assert "secret" not in repr(record)
-    assert "secret" not in repr(PSK)
+    assert repr(record) == f"{kind.__name__}(…)"
+    assert repr(PSK) == "Psk(generation=3, …)"
 
 
 @given(st.binary(max_size=300))

@@ -238,11 +238,14 @@ def link(*, dialled: bool, static: bytes, completed: float | None) -> Link:
 SMALL, LARGE = b"\x01" * 32, b"\x02" * 32
 
 
+BEGUN = 1_700_000_000.0
+
+
 @pytest.mark.parametrize("apart", [0.0, 1.0, SETTLE_SECONDS])
 def test_links_that_cross_are_settled_by_the_static_key_on_either_side_and_in_either_order(
     apart: float,
 ) -> None:
-    for first, second in ((0.0, apart), (apart, 0.0)):
+    for first, second in ((BEGUN, BEGUN + apart), (BEGUN + apart, BEGUN)):
         for small_is_ours in (True, False):
             small = link(dialled=small_is_ours, static=SMALL, completed=first)
             large = link(dialled=not small_is_ours, static=LARGE, completed=second)
@@ -251,8 +254,8 @@ def test_links_that_cross_are_settled_by_the_static_key_on_either_side_and_in_ei
 
 
 def test_later_the_newer_one_stays() -> None:
-    old = link(dialled=True, static=SMALL, completed=0.0)
-    new = link(dialled=False, static=LARGE, completed=SETTLE_SECONDS + 0.1)
+    old = link(dialled=True, static=SMALL, completed=BEGUN)
+    new = link(dialled=False, static=LARGE, completed=BEGUN + SETTLE_SECONDS + 0.1)
     assert wins(new, old)
 
 
@@ -263,5 +266,8 @@ def test_who_dials_anew_replaces_their_own_link() -> None:
 
 
 def test_only_complete_links_are_compared() -> None:
-    with pytest.raises(LocalProtocolError):
-        wins(link(dialled=True, static=SMALL, completed=None), link(dialled=False, static=LARGE, completed=1))
+    unfinished = link(dialled=True, static=SMALL, completed=None)
+    complete = link(dialled=False, static=LARGE, completed=BEGUN)
+    for pair in ((unfinished, complete), (complete, unfinished)):
+        with pytest.raises(LocalProtocolError, match="complete"):
+            wins(*pair)
