@@ -15,7 +15,7 @@ from typing import Final
 from .target import Target
 
 KEPT: Final = Path(__file__).resolve().parents[2] / "vectors" / "fuzz"
-MOST_FILES: Final = 40
+MOST_FILES: Final = 50
 MOST_BYTES: Final = 64 * 1024
 _PREFIX: Final = "input-"
 
@@ -28,8 +28,8 @@ def kept(name: str) -> list[Path]:
 def keep(target: Target, candidates: Iterable[bytes]) -> int:
     """Replace a target's kept inputs, but not those that showed a bug, by the best of ``candidates``.
 
-    The smallest input of each outcome comes first, then the smallest of all, up to `MOST_FILES` and
-    `MOST_BYTES`.
+    The smallest input of each kind of outcome comes first, then of each outcome, then the smallest of all,
+    up to `MOST_FILES` and `MOST_BYTES`.
 
     Returns:
         how many there are now.
@@ -46,12 +46,17 @@ def keep(target: Target, candidates: Iterable[bytes]) -> int:
 
 def _chosen(target: Target, inputs: list[bytes]) -> list[bytes]:
     run = target.make()
+    outcomes = [(run(data), data) for data in inputs]
+    taken_first = sorted(outcomes, key=lambda one: one[0].startswith("refused"))
     first: dict[str, bytes] = {}
-    for data in inputs:
-        first.setdefault(run(data), data)
+    for outcome, data in taken_first:  # apart from where in the input it came to it
+        first.setdefault(outcome.partition(" - at ")[0], data)
+    each: dict[str, bytes] = {}
+    for outcome, data in outcomes:
+        each.setdefault(outcome, data)
     chosen: list[bytes] = []
     size = 0
-    for data in [*first.values(), *(data for data in inputs if data not in set(first.values()))]:
+    for data in dict.fromkeys([*first.values(), *each.values(), *inputs]):
         if len(chosen) < MOST_FILES and size + len(data) <= MOST_BYTES:
             chosen.append(data)
             size += len(data)
