@@ -7,6 +7,7 @@ imported before the tracer is there.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -24,7 +25,7 @@ class Trace(msgspec.Struct, frozen=True):
 
     Attributes:
         tests: their names, in the order in which they ran.
-        seconds: how long each took, while it was traced.
+        seconds: of processor time that each took, while it was traced.
         failed: those that fail without any mutant, and so can judge none.
         ran: by file (as seen from the root) and line, which tests ran it; not what merely imported it.
     """
@@ -59,12 +60,13 @@ class _Watch:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         self.tracer.switch_context(item.nodeid)
+        began = time.process_time()
         result = yield
+        self.seconds[item.nodeid] = time.process_time() - began
         self.tracer.switch_context("")
         return result
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
         if report.failed:
             self.failed.add(report.nodeid)
 
