@@ -56,7 +56,10 @@ def lab() -> None:
     "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw what was seen into this PNG."
 )
 @click.option(
-    "--only", multiple=True, metavar="SERIES", help="Of the report's series only this one; repeatable."
+    "--only",
+    multiple=True,
+    metavar="SERIES",
+    help="Of the report's series only this one and the control; repeatable.",
 )
 @json_option
 @pass_session

@@ -58,7 +58,7 @@ def run_observe(*, quick: bool, json: bool, keep: Path | None, plot: Path | None
         json: one JSON object instead of a table, and progress as JSON lines on stderr.
         keep: a folder for what was seen, from which a run that was ended goes on.
         plot: a PNG to draw.
-        only: names of series; all where there are none.
+        only: names of series, beside the control; all where there are none.
 
     Returns:
         0 where every goal was met and every control was detected, otherwise 1.
@@ -71,7 +71,8 @@ def run_observe(*, quick: bool, json: bool, keep: Path | None, plot: Path | None
     names = [one.name for one in wanted]
     if unknown := set(only) - set(names):
         raise ConfigError(f"there is no series «{unknown.pop()}»", hint=f"there are: {', '.join(names)}")
-    wanted = [one for one in wanted if not only or one.name in only]
+    # without the control a report says nothing
+    wanted = [one for one in wanted if not only or one.name in {*only, plan.BURST}]
     progress = Progress(as_json=json)
     with ended_by_signals(), workplace() as folder, lifeline() as line:
         try:

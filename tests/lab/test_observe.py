@@ -128,14 +128,17 @@ def test_kept_windows_are_judged_again_without_starting_anything(
 ) -> None:
     monkeypatch.setattr(series, "LIGHT", SOME)
     wanted = {one.name: one for one in series.quick()}
-    keep = Keep(tmp_path / f"{MAIN}.jsonl", wanted[MAIN].settings)
-    for block in made_up(wanted[MAIN], wanted[MAIN].blocks, leak=0.0):
-        keep.add(block)
+    for name, leak in ((MAIN, 0.0), (BURST, 0.015)):
+        keep = Keep(tmp_path / f"{name}.jsonl", wanted[name].settings)
+        for block in made_up(wanted[name], wanted[name].blocks, leak=leak):
+            keep.add(block)
     monkeypatch.setattr("onionchat.lab.recorder.PrivateNetwork", None)
     plot = tmp_path / "traces.png"
     assert observe.run_observe(quick=True, json=True, keep=tmp_path, plot=plot, only=[MAIN]) == 0
     assert plot.stat().st_size > 1000
-    assert "chat_guard_auc" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "chat_guard_auc" in said
+    assert "burst_chat_guard_auc" in said, "the control is in every report"
 
 
 def test_a_series_that_there_is_not_is_refused() -> None:
