@@ -146,8 +146,9 @@ is not: annotations, docstrings, the wording of errors and `__slots__` are left 
 A package is judged by its own tests and the frozen vectors, the protocol also by the second implementation;
 of these tests run those that ran the bent line, likeliest and quickest first, until one fails or a few
 seconds of tests have passed. The searches through long lives and all orders of events are left out: a bend
-that only they notice counts as survived. A bend that never comes to its end is stopped by a limit of processor time and counts as noticed. Bends that do the same as the code,
-so that no test could notice, are in `equivalent.toml`, each with its reason, and are counted apart.
+that only they notice counts as survived. A bend that never comes to its end is stopped by a limit of
+processor time and counts as noticed. Bends that do the same as the code, so that no test could notice, are in
+`equivalent.toml`, each with its reason, and are counted apart.
 
 There are programs that do this. mutmut 3 bends function bodies only, so neither the protocol's constants nor
 the bounds of its records, and leaves out what is decorated; cosmic-ray starts an interpreter and its whole
