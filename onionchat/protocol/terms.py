@@ -7,7 +7,7 @@ it knows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from ..crypto import RandomSource
 from ..errors import LocalProtocolError, RemoteProtocolError
@@ -30,7 +30,7 @@ class Window:
 
     id: bytes
     seconds: int
-    link: Link = field(repr=False)
+    link: Link
     open: bool = False
 
 

@@ -28,13 +28,7 @@ class Tolerance:
     """
 
     def __init__(self, pace: Pace) -> None:
-        self.silence = 0.0
-        """Seconds without a cell after which the peer is taken for dead."""
-        self._rate = 0.0
-        """Cells a second that may come for ever."""
-        self._most = self._left = 0.0
-        """Cells that may come at once, and how many of them are left."""
-        self._widen(pace)
+        self._begin(pace)
 
     def greeted(self, pace: Pace) -> None:
         """The peer's greeting says its pace: what was assumed until then is forgotten.
@@ -42,8 +36,8 @@ class Tolerance:
         Raises:
             RemoteProtocolError: no side may be so quick.
         """
-        self.silence = self._rate = self._most = self._left = 0.0
-        self.announced(pace)
+        _check(pace)
+        self._begin(pace)
 
     def announced(self, pace: Pace) -> None:
         """The peer has another pace beside those that it said on this link.
@@ -51,8 +45,7 @@ class Tolerance:
         Raises:
             RemoteProtocolError: no side may be so quick.
         """
-        if pace.cell_ms < LEAST_CELL_MS:
-            raise RemoteProtocolError("a pace that no side may have")
+        _check(pace)
         self._widen(pace)
 
     def window_agreed(self) -> None:
@@ -69,6 +62,17 @@ class Tolerance:
         if self._left < 0:
             raise RemoteProtocolError("cells faster than the peer's own schedule")
 
+    def _begin(self, pace: Pace) -> None:
+        cell = pace.cell_ms / 1000
+        self.silence = _silence(pace)
+        """Seconds without a cell after which the peer is taken for dead."""
+        self._rate = RATE_MARGIN / cell
+        """Cells a second that may come for ever."""
+        self._most: float = _ahead(pace) / cell
+        """Cells that may come at once."""
+        self._left: float = self._most
+        """How many of them may still come."""
+
     def _widen(self, pace: Pace) -> None:
         cell = pace.cell_ms / 1000
         more = max(0.0, _ahead(pace) / cell - self._most)
@@ -76,6 +80,11 @@ class Tolerance:
         self._left += more
         self._rate = max(self._rate, RATE_MARGIN / cell)
         self.silence = max(self.silence, _silence(pace))
+
+
+def _check(pace: Pace) -> None:
+    if pace.cell_ms < LEAST_CELL_MS:
+        raise RemoteProtocolError("a pace that no side may have")
 
 
 def _silence(pace: Pace) -> float:
