@@ -27,6 +27,15 @@ class Tolerance:
         pace: what the peer is held to until it has said its own.
     """
 
+    silence: float
+    """Seconds without a cell after which the peer is taken for dead."""
+    _rate: float
+    """Cells a second that may come for ever."""
+    _most: float
+    """Cells that may come at once."""
+    _left: float
+    """How many of them may still come."""
+
     def __init__(self, pace: Pace) -> None:
         self._begin(pace)
 
@@ -65,13 +74,8 @@ class Tolerance:
     def _begin(self, pace: Pace) -> None:
         cell = pace.cell_ms / 1000
         self.silence = _silence(pace)
-        """Seconds without a cell after which the peer is taken for dead."""
         self._rate = RATE_MARGIN / cell
-        """Cells a second that may come for ever."""
-        self._most: float = _ahead(pace) / cell
-        """Cells that may come at once."""
-        self._left: float = self._most
-        """How many of them may still come."""
+        self._most = self._left = _ahead(pace) / cell
 
     def _widen(self, pace: Pace) -> None:
         cell = pace.cell_ms / 1000
