@@ -263,7 +263,7 @@ class Contact:
                 batch.do(do.SendCell(link=number, cell=answer))
             case Established(answer=message_3):
                 self._established(link, message_3, now, batch)
-            case Arrived(cell_type=cell_type, body=body, first=first):
+            case Arrived(cell_type=cell_type, body=body, first=first):  # pragma: no branch – the last kind
                 if first:
                     self._completed(link, now, batch)
                 self._content(link, cell_type, body, now, batch)
@@ -345,7 +345,7 @@ class Contact:
                 self.talk.receive(link, body, now, batch, active=link is self._active)
 
     def _close(self, number: int, now: float, batch: Batch) -> None:
-        if number in self._links:
+        if number in self._links:  # pragma: no branch – nothing names a link that is gone
             batch.do(do.CloseLink(link=number))
             self._ended(number, now, batch)
 

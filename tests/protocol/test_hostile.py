@@ -324,3 +324,16 @@ def test_random_bytes_at_any_moment_never_break_the_machine() -> None:
             world.run(random.choice((0.1, 1.0, 5.0)))
         world.until(lambda a=ada, b=ben: introduced(a, b))  # type: ignore[misc]  # mypy cannot see defaults of a lambda
         can_talk(world, ada, ben)
+
+
+def test_what_is_said_again_is_acknowledged_again_and_acts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, ada, ben = friends()
+    message = ben.write("burnt once")
+    world.until(lambda: ada.stored(message))
+    acknowledged: list[bytes] = []
+    monkeypatch.setattr(ada.talk.inbox, "acknowledge", acknowledged.append)
+    for times in (1, 2, 3):
+        ben.slip(body.pack([body.DeletePart(id=ID, target=message)]))
+        world.run(1)
+        assert acknowledged == [ID] * times
+        assert [told.what for told in ada.told if told.message == message] == ["arrived", "deleted-by-peer"]
