@@ -44,6 +44,8 @@ class Service:
     accepted: Callable[[socket.socket], None]
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     reachable_since: float | None = None
+    gone: trio.Event = field(default_factory=trio.Event)
+    """It was removed, and tor knows."""
 
 
 class Services:
@@ -54,6 +56,8 @@ class Services:
         self._now = now
         self._changed = changed
         self._services: dict[bytes, Service] = {}
+        self._leaving: dict[bytes, trio.Event] = {}
+        """Of removed services that tor may still run: the newest with each key."""
         self._pace = trio.CapacityLimiter(4)
         self._threads = trio.CapacityLimiter(16)
         self._removals = trio.CapacityLimiter(4)
@@ -67,15 +71,20 @@ class Services:
         """Run a service from now until `remove`."""
         service = Service(key=key, path=path, accepted=accepted)
         self._services[key.public] = service
-        self._nursery.start_soon(self._serve, service)
+        self._nursery.start_soon(self._serve, service, self._leaving.get(key.public))
         self._changed()
 
     def remove(self, public: bytes) -> None:
         """End a service: its address is gone."""
         service = self._services.pop(public, None)
         if service is not None:
+            self._leaving[public] = service.gone
             service.scope.cancel()
             self._changed()
+
+    def runs(self, public: bytes) -> bool:
+        """Whether this service was added and not removed since."""
+        return public in self._services
 
     def tor_ready(self, controller: TorController, socks: tuple[str, int]) -> None:
         """A tor is bootstrapped: publish everything there."""
@@ -109,7 +118,9 @@ class Services:
         self._tor_changed = trio.Event()
         self._changed()
 
-    async def _serve(self, service: Service) -> None:
+    async def _serve(self, service: Service, before: trio.Event | None) -> None:
+        if before is not None:  # or else its removal would take this one from tor
+            await before.wait()
         with service.scope:
             listener = await _listen(service.path)
             async with trio.open_nursery() as nursery:
@@ -125,6 +136,9 @@ class Services:
                     limiter=self._removals,
                     abandon_on_cancel=True,
                 )
+        service.gone.set()
+        if self._leaving.get(service.key.public) is service.gone:
+            del self._leaving[service.key.public]
 
     async def _keep(self, service: Service, target: str) -> None:
         while True:

@@ -256,3 +256,24 @@ async def test_a_socket_that_cannot_be_made_is_tried_again(tmp_path: Path, clock
         assert place.tor.commands == []
         (tmp_path / "s").rmdir()
         await until(lambda: place.services.reachable(key.public))
+
+
+async def test_a_service_that_is_added_again_at_once_is_there_in_the_end(
+    tmp_path: Path, clock: MockClock
+) -> None:
+    async with serving(tmp_path) as place:
+        key = new_key()
+        place.add(key)
+        place.ready()
+        await until(lambda: place.services.reachable(key.public))
+        place.tor.hang = threading.Event()  # tor takes its time for the first removal
+        for _ in range(3):
+            place.services.remove(key.public)
+            assert not place.services.runs(key.public)
+            path = place.add(key)
+            assert place.services.runs(key.public)
+        await in_thread(place.tor.hanging.wait)
+        place.tor.hang.set()
+        await until(lambda: place.services.reachable(key.public))
+        await trio.sleep(60)
+        assert (list(place.tor.running.values()), path.exists()) == ([f"unix:{path}"], True)
