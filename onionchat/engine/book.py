@@ -120,7 +120,6 @@ class Book:
             drops += [Key(kind=kind, scope=name.scope, key=name.key) for name in names]
         self.persist(Persist(drops=tuple(drops)))
         del self.contacts[record.id]
-        self.policies.unseat(record.id)
         self.used_invites.pop(record.invite, None)
 
     def of_identity(self, identity: bytes) -> list[Contact]:

@@ -115,8 +115,6 @@ class Engine:
             self.serve_contact(contact)
         for invitation in book.invitations.values():
             self.serve_invite(invitation.record)
-        for record in book.used_invites.values():
-            self.serve_invite(record)
         self.tell(notices.VaultChanged(vault="open"))
         if self.tor.state.ready:
             self._tor_ready()
@@ -128,9 +126,12 @@ class Engine:
         return self.book
 
     def serve_contact(self, contact: Contact) -> None:
-        """Run a contact's pair address, unless we appear offline to it."""
-        if contact.visible:
+        """Run a contact's pair address, and the invite's by which it still knows us, unless we are hidden."""
+        if contact.visible and not self.services.runs(contact.onion.public):
             self._listen(contact.onion, partial(self._accepted_at_pair, contact.record.id))
+        record = self.opened().used_invites.get(contact.record.invite)
+        if record is not None:
+            self.serve_invite(record)
 
     def serve_invite(self, record: InviteRecord) -> None:
         """Run an invite's onion service, unless we appear offline as its identity.
@@ -139,14 +140,21 @@ class Engine:
         """
         user = self.opened().contacts.get(record.contact)
         holder = user.record if user is not None else None
-        if self.opened().policies.hidden_by(holder, record.identity) is None:
-            self._listen(OnionKey.from_seed(record.onion_seed), partial(self._accepted_at_invite, record.id))
+        key = OnionKey.from_seed(record.onion_seed)
+        hidden = self.opened().policies.hidden_by(holder, record.identity) is not None
+        if not hidden and not self.services.runs(key.public):
+            self._listen(key, partial(self._accepted_at_invite, record.id))
 
     def seat(self, contact: Contact) -> None:
         """A new contact takes its place among the others; theirs may change with it."""
         policies = self.opened().policies
+        self._resettle(partial(policies.seat, contact.record.id))
+
+    def _resettle(self, change: Callable[[], None]) -> None:
+        """Change who has a place; a rotation that is another one then holds for all."""
+        policies = self.opened().policies
         places = policies.places
-        policies.seat(contact.record.id)
+        change()
         if policies.places != places:
             with contextlib.suppress(StoreError):
                 self.reconsider()
@@ -163,6 +171,7 @@ class Engine:
         self.time.expect(contact, None)
         self.services.remove(contact.onion.public)
         self.services.remove(contact.record.invite_onion)
+        self._resettle(partial(self.opened().policies.unseat, contact.record.id))
 
     def forget_invitation(self, invitation: Invitation) -> None:
         """An invite was revoked, or its time has passed."""
@@ -173,39 +182,57 @@ class Engine:
     def reconsider(self) -> None:
         """Some policy has changed: let it hold for everybody whom it concerns.
 
+        Whoever we are to be hidden from is cut off first, which needs no store; and what cannot be stored
+        for one keeps it from no other.
+
         Raises:
-            StoreError: it does not hold for all of them yet.
+            StoreError: what does not hold yet for somebody could not be stored.
         """
-        book = self.opened()
+        book, failures = self.opened(), list[StoreError]()
+        for contact in book.contacts.values():
+            if book.policies.hidden_by(contact.record, None) is not None:
+                self._withdraw(contact)
+        for invitation in list(book.invitations.values()):
+            self._reconsider_invitation(invitation)
         for contact in list(book.contacts.values()):
-            pace, _ = book.policies.pace(contact.record, None)
+            try:
+                self._reconsider_contact(contact)
+            except StoreError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+
+    def _reconsider_contact(self, contact: Contact) -> None:
+        book = self.opened()
+        pace, _ = book.policies.pace(contact.record, None)
+        visible = book.policies.hidden_by(contact.record, None) is None
+        try:
             if pace != contact.pace:
                 self.apply(contact, events.PaceChosen(pace=pace))
-            self._show(contact, visible=book.policies.hidden_by(contact.record, None) is None)
+            if visible is not contact.visible:
+                self.apply(contact, events.PresenceChosen(visible=visible))
+        finally:  # what could not be stored was read again, and is under the same policies
+            contact = book.contacts.get(contact.record.id, contact)
+            if contact.visible and not self.services.runs(contact.onion.public):
+                self.serve_contact(contact)
+                self.start_contact(contact)
             self._replace(contact)
             self.tell(notices.ContactChanged(contact=report.contact(contact)))
-        for invitation in list(book.invitations.values()):
-            record = invitation.record
-            pace, _ = book.policies.pace(None, record.identity)
-            self.apply(invitation, events.PaceChosen(pace=pace))
-            visible = book.policies.hidden_by(None, record.identity) is None
-            if visible is not invitation.visible:
-                self.apply(invitation, events.PresenceChosen(visible=visible))
-                self.services.remove(invitation.onion.public)
-                self.serve_invite(record)
 
-    def _show(self, contact: Contact, *, visible: bool) -> None:
-        """Appear offline to a contact, or be there again."""
-        if visible is contact.visible:
-            return
-        self.apply(contact, events.PresenceChosen(visible=visible))
-        record = self.opened().used_invites.get(contact.record.invite)
+    def _reconsider_invitation(self, invitation: Invitation) -> None:
+        """An invite's machine stores nothing about this."""
+        policies, identity = self.opened().policies, invitation.record.identity
+        visible = policies.hidden_by(None, identity) is None
+        self.apply(invitation, events.PaceChosen(pace=policies.pace(None, identity)[0]))
+        if visible is not invitation.visible:
+            self.apply(invitation, events.PresenceChosen(visible=visible))
+            self.services.remove(invitation.onion.public)
+            self.serve_invite(invitation.record)
+
+    def _withdraw(self, contact: Contact) -> None:
+        """Let nobody reach us as this contact does."""
         self.services.remove(contact.onion.public)
-        self.serve_contact(contact)
-        if record is not None:
-            self.services.remove(OnionKey.from_seed(record.onion_seed).public)
-            self.serve_invite(record)
-        self.start_contact(contact)
+        self.services.remove(contact.record.invite_onion)
 
     def _replace(self, contact: Contact) -> None:
         """Give a contact's links the place in the rotation that is theirs now."""

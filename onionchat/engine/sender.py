@@ -27,7 +27,7 @@ from ..metronome.channel import (
     decode_to_engine,
     encode,
 )
-from ..protocol.pace import BATCHES, Pace
+from ..protocol.pace import BATCHES, Level, Pace
 from .launch import Launch
 
 RESTART_SECONDS = 1.0
@@ -142,10 +142,11 @@ class Sender:
             link: its number.
             connection: its socket.
             key: its sending key, which is not kept.
-            pace: its schedule.
+            pace: its schedule. Only a constant one has places: another goes on until the peer knows of it.
             place: in a rotation, which of its places the link has, from 0.
             places: how many places the rotation has; 0 where there is none.
         """
+        place, places = _seat(pace, place, places)
         begin = Begin(link=link, key=key, pace=pace, place=place, places=places)
         if self._send(begin, [connection.fileno()]):
             self._links[link] = _Sending(pace=pace, place=place, places=places)
@@ -155,6 +156,7 @@ class Sender:
     def change(self, link: int, pace: Pace, *, place: int = 0, places: int = 0) -> None:
         """Send at another pace from the next slot on; in a window, after its end."""
         sending = self._links.get(link)
+        place, places = _seat(pace, place, places)
         if sending is not None:
             sending.pace, sending.place, sending.places = pace, place, places
             self._send(Change(link=link, pace=pace, place=place, places=places))
@@ -162,7 +164,7 @@ class Sender:
     def move(self, link: int, *, place: int, places: int) -> None:
         """Give a link another place in the rotation, at the pace that it has."""
         sending = self._links.get(link)
-        if sending is not None and (sending.place, sending.places) != (place, places):
+        if sending is not None and (sending.place, sending.places) != _seat(sending.pace, place, places):
             self.change(link, sending.pace, place=place, places=places)
 
     def window(self, link: int, seconds: int) -> None:
@@ -222,3 +224,8 @@ class Sender:
             channel.close()
         for link in list(self._links):
             self._forget(link)
+
+
+def _seat(pace: Pace, place: int, places: int) -> tuple[int, int]:
+    """The place of a link at ``pace``: only a constant one has slots to rotate."""
+    return (place, places) if pace.level is Level.CONSTANT else (0, 0)
