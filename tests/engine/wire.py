@@ -144,12 +144,13 @@ async def wire(
             pair[1].accept(pair[0].invite())
             traces = [metronome.edge.traces for metronome in TurnedMetronome.made]
             await until(lambda: all(links and len(links[-1].sent) >= LEAD for links in traces))
+            living = [links[-1] for links in traces]  # another link would begin with the same seed
             start = trio.current_time()
             for offset, who, act in sorted(deeds, key=lambda deed: deed[0]):
                 await trio.sleep_until(start + offset)
                 act(pair[who])
-            await until(lambda: all(len(links[-1].sent) >= LEAD + CELLS for links in traces))
-            return [links[-1].counted for links in traces]
+            await until(lambda: all(len(trace.sent) >= LEAD + CELLS for trace in living))
+            return [trace.counted for trace in living]
 
 
 def _recorded(send: Callable[[Connections, int, bytes], None]) -> Callable[[Connections, int, bytes], None]:
