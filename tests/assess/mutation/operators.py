@@ -126,7 +126,7 @@ class _Walker:
         first, last = _lines(old)
         if isinstance(self.statement, ast.stmt) and not hasattr(self.statement, "body"):
             first, last = _lines(self.statement)
-        if new is not None and hasattr(old, "lineno") and isinstance(new, ast.expr | ast.stmt):
+        if isinstance(new, ast.expr | ast.stmt) and not hasattr(new, "lineno"):
             ast.copy_location(new, old)
         self.found.append(
             Mutant(
