@@ -18,13 +18,14 @@ from ..errors import TransportError
 from ..protocol import events
 from ..protocol.constants import CELL_SIZE, DIALS_UNDER_WAY
 from ..protocol.pace import Pace
+from ..tor import Line
 from .sender import Sender
 
 Deliver = Callable[[events.Event], None]
 """Takes an event to the machine that owns the link."""
 
-Connector = Callable[[], socket.socket]
-"""Blocks until a connection stands; raises `TransportError`."""
+Connector = Callable[[Line], socket.socket]
+"""Blocks until a connection stands, or the line is hung up; raises `TransportError`."""
 
 DIAL_SECONDS = 120.0
 """Beyond what a dial takes by itself: for a tor that hangs."""
@@ -133,15 +134,17 @@ class Connections:
             self._grant()
 
     async def _connect(self, link: int, connect: Connector) -> bool:
-        connection = None
+        connection, line = None, Line()
         deadline = trio.move_on_after(DIAL_SECONDS)
         try:
             with deadline:
                 connection = await trio.to_thread.run_sync(
-                    connect, limiter=self._threads, abandon_on_cancel=True
+                    connect, line, limiter=self._threads, abandon_on_cancel=True
                 )
         except (TransportError, OSError):  # nobody there, tor gone, no descriptor: dialled again in time
             return False
+        finally:  # whoever is not to be called any more is not called by a thread that goes on
+            line.hang_up()
         if connection is None:
             return False
         connection.setblocking(False)

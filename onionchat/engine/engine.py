@@ -30,7 +30,7 @@ from ..protocol.invitation import Invitation
 from ..protocol.pace import Pace
 from ..protocol.record import InviteRecord
 from ..store import Vault
-from ..tor import dial
+from ..tor import Line, dial
 from . import report
 from .book import Book
 from .clock import Clock
@@ -489,5 +489,5 @@ class Engine:
                     self.tell(notices.InviteChanged(invite=invite, state="open"))
 
 
-def _nowhere() -> socket.socket:
+def _nowhere(_: Line) -> socket.socket:
     raise ConnectionLost("tor is not ready")

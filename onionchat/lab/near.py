@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import socket
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -71,7 +70,7 @@ class NearEngine(Engine):
         return key.public[:_NAME_BYTES].hex()
 
     def _connector(self, machine: Machine, onion: bytes) -> Connector:
-        return partial(connect, Path(self.plan.vault).parent, onion)
+        return lambda _: connect(Path(self.plan.vault).parent, onion)
 
 
 def connect(folder: Path, onion: bytes) -> socket.socket:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .bootstrap import Bootstrap, ControllerClosed
+from .line import Line
 from .log import explain_log
 from .program import MINIMUM_VERSION, TorProgram, find_tor, tor_command
 from .torrc import managed_torrc
@@ -22,6 +23,7 @@ __all__ = [
     "MINIMUM_VERSION",
     "Bootstrap",
     "ControllerClosed",
+    "Line",
     "TorController",
     "TorProgram",
     "dial",

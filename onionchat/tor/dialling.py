@@ -14,6 +14,7 @@ import socks
 
 from ..crypto.onion import onion_public
 from ..errors import CryptoError, LocalProtocolError, PeerUnreachable, TorUnavailable
+from .line import Line
 
 MAX_CREDENTIAL: Final = 127
 """Bytes of a SOCKS user name or password that PySocks can write."""
@@ -39,11 +40,19 @@ _RULES: Final = 0x02
 
 
 def dial(
-    *, socks: tuple[str, int], user: str, password: str, onion: str, port: int, timeout: float
+    line: Line | None = None,
+    *,
+    socks: tuple[str, int],
+    user: str,
+    password: str,
+    onion: str,
+    port: int,
+    timeout: float,
 ) -> socket.socket:
     """Connect to a v3 onion service.
 
     Args:
+        line: lets another thread give the dial up.
         socks: host and port of tor's SOCKS listener.
         user: SOCKS user name; tor shares no circuit between different names. 1 to 127 bytes.
         password: likewise.
@@ -63,7 +72,7 @@ def dial(
     for credential in (user, password):
         if not 1 <= len(credential.encode()) <= MAX_CREDENTIAL:
             raise LocalProtocolError("a SOCKS user name and password have 1 to 127 bytes each")
-    proxied = _connect(socks, user, password, (onion, port), timeout)
+    proxied = _connect(line or Line(), socks, (user, password), (onion, port), timeout)
     plain = socket.socket(fileno=proxied.detach())
     try:
         # the descriptor is still non-blocking from the time limit above
@@ -85,14 +94,15 @@ def _require_onion(onion: str) -> None:
 
 
 def _connect(
-    proxy: tuple[str, int], user: str, password: str, target: tuple[str, int], timeout: float
+    line: Line, proxy: tuple[str, int], account: tuple[str, str], target: tuple[str, int], timeout: float
 ) -> socks.socksocket:
     family = socket.AF_INET6 if ":" in proxy[0] else socket.AF_INET
     sock = socks.socksocket(family)
     try:
         sock.settimeout(timeout)
-        sock.set_proxy(socks.SOCKS5, proxy[0], proxy[1], rdns=True, username=user, password=password)
-        sock.connect(target)
+        sock.set_proxy(socks.SOCKS5, proxy[0], proxy[1], rdns=True, username=account[0], password=account[1])
+        with line.held(sock):
+            sock.connect(target)
     except BaseException as error:
         sock.close()
         if isinstance(error, socks.ProxyError):

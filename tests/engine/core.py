@@ -10,7 +10,6 @@ import contextlib
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -98,7 +97,7 @@ class Core(Engine):
         return key.public[:6].hex()
 
     def _connector(self, machine: Machine, onion: bytes) -> Connector:
-        return partial(connect, self.peers, onion)
+        return lambda _: connect(self.peers, onion)
 
 
 def connect(vaults: Sequence[Path], onion: bytes) -> socket.socket:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
 from queue import SimpleQueue
 from random import Random
 
@@ -12,11 +11,12 @@ import pytest
 import trio
 import trio.testing
 
-from onionchat.engine.connection import Connections
+from onionchat.engine.connection import Connections, Connector
 from onionchat.engine.sender import Sender
 from onionchat.errors import PeerUnreachable
 from onionchat.protocol import events
 from onionchat.protocol.constants import DIALS_UNDER_WAY
+from onionchat.tor import Line
 
 MANY = 30
 
@@ -28,8 +28,8 @@ class Lines:
         self.begun: SimpleQueue[int] = SimpleQueue()
         self._ends = [threading.Event() for _ in range(MANY)]
 
-    def connector(self, contact: int) -> Callable[[], socket.socket]:
-        def connect() -> socket.socket:
+    def connector(self, contact: int) -> Connector:
+        def connect(_: Line) -> socket.socket:
             self.begun.put(contact)
             self._ends[contact].wait()
             raise PeerUnreachable("nobody is there")
@@ -107,3 +107,23 @@ async def test_a_dial_that_is_given_up_at_once_is_never_made() -> None:
         connections.dial(2, lines.connector(2), ended.append, seen=0.0)
         assert await lines.next() == 2
         lines.end(2)
+
+
+async def test_a_dial_that_is_given_up_calls_nobody_any_more() -> None:
+    ours, theirs = socket.socketpair()
+    begun, over = SimpleQueue[None](), SimpleQueue[bytes]()
+
+    def connect(line: Line) -> socket.socket:
+        with line.held(ours):
+            begun.put(None)
+            over.put(ours.recv(1))
+        raise PeerUnreachable("the call was given up")
+
+    with ours, theirs:
+        async with trio.open_nursery() as nursery:
+            connections = Connections(nursery, NoSender())
+            connections.dial(1, connect, lambda _: None, seen=0.0)
+            await trio.to_thread.run_sync(lambda: begun.get(timeout=30))
+            connections.close(1)
+        assert await trio.to_thread.run_sync(lambda: over.get(timeout=30)) == b""
+        assert theirs.recv(1) == b""

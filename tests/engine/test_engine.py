@@ -24,6 +24,7 @@ from onionchat.metronome import Reason
 from onionchat.protocol.batch import Batch
 from onionchat.protocol.record import MessageRecord
 from onionchat.store import MemoryVault, Name, Record
+from onionchat.tor import Line
 from tests.engine import core
 from tests.engine.core import BEGIN, Person, connect, people, until
 
@@ -224,7 +225,7 @@ async def test_a_contact_is_removed_while_it_is_being_dialled(
     dialling, go_on = threading.Event(), threading.Event()
     far, near = socket.socketpair()
 
-    def hang() -> socket.socket:
+    def hang(_: Line) -> socket.socket:
         dialling.set()
         go_on.wait(30)
         return near
@@ -253,7 +254,7 @@ async def test_a_dial_that_fails_for_want_of_descriptors_is_tried_again(
 ) -> None:
     tries = []
 
-    def exhausted() -> socket.socket:
+    def exhausted(_: Line) -> socket.socket:
         tries.append(1)
         raise OSError(errno.EMFILE, "too many open files")
 
@@ -364,7 +365,7 @@ async def test_every_identity_and_contact_dials_under_a_name_of_its_own(
             ada.engine.tor.socks = None
             (contact, *_) = ada.engine.opened().contacts.values()
             with pytest.raises(ConnectionLost):
-                Engine._connector(ada.engine, contact, contact.record.peer_onion)()
+                Engine._connector(ada.engine, contact, contact.record.peer_onion)(Line())
             nursery.cancel_scope.cancel()
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Callable
 
 import pytest
 
 from onionchat.crypto.onion import OnionKey
 from onionchat.errors import LocalProtocolError, PeerUnreachable, TorUnavailable
-from onionchat.tor import dial
+from onionchat.tor import Line, dial
 
 from .listener import Behaviour, free_port, hold, listening, take
 
@@ -136,3 +137,46 @@ def test_a_listener_that_takes_no_user_name() -> None:
 
     with listening(behave) as proxy, pytest.raises(TorUnavailable, match="refuses any user name"):
         call(proxy)
+
+
+def test_a_dial_is_given_up_from_another_thread() -> None:
+    asked, over, line = threading.Event(), threading.Event(), Line()
+
+    def behave(peer: socket.socket) -> None:
+        peer.recv(1)
+        asked.set()
+        hold(peer)
+        over.set()
+
+    def hang_up() -> None:
+        asked.wait(30)
+        line.hang_up()
+
+    with listening(behave) as proxy:
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        with pytest.raises((PeerUnreachable, TorUnavailable)):
+            dial(line, socks=proxy, user="user", password="password", onion=ONION, port=80, timeout=600)
+        thread.join()
+        assert over.wait(30)
+
+
+def test_a_dial_that_was_given_up_before_is_not_made() -> None:
+    line = Line()
+    line.hang_up()
+    with (
+        listening(lambda _: pytest.fail("called")) as proxy,
+        pytest.raises(PeerUnreachable, match="given up"),
+    ):
+        dial(line, socks=proxy, user="user", password="password", onion=ONION, port=80, timeout=30)
+
+
+def test_a_dial_that_was_made_is_not_touched_any_more() -> None:
+    line = Line()
+    with (
+        listening(answering(0)) as proxy,
+        dial(line, socks=proxy, user="user", password="password", onion=ONION, port=80, timeout=30) as sock,
+    ):
+        line.hang_up()
+        sock.sendall(b"hello")
+        assert take(sock, 5) == b"hello"
