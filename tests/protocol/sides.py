@@ -131,7 +131,6 @@ class Side:
     lanes: dict[int, Lane] = field(default_factory=dict)
     said: int = 0
     shown: list[str] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
 
     def act(self, action: Action, now: float, *, prompt: bool) -> tuple[Output, ...]:
@@ -240,8 +239,8 @@ class Side:
                 self.outputs.append(("close", link, b""))
             case do.RetireInvite():
                 self.invites = {onion: whose for onion, whose in self.invites.items() if whose != owner}
-            case do.TellMessage(message=message, new=True) if not message.mine:
-                (self.lines if message.system else self.shown).append(message.text)
+            case do.TellMessage(message=message, new=True) if not message.mine and not message.system:
+                self.shown.append(message.text)
             case _:
                 pass
 

@@ -22,6 +22,8 @@ class Face(NamedTuple):
     delivered: frozenset[bytes]
     texts: tuple[str, ...]
     """What stands of the peer's."""
+    lines: int
+    """How many say that the session was made anew."""
     session: bytes
     lost: bool
     psks: frozenset[bytes]
@@ -45,7 +47,7 @@ class View(NamedTuple):
     """Links on which a cell is laid out."""
     sending: frozenset[int]
     shown: tuple[str, ...]
-    lines: tuple[str, ...]
+    """What the person was told of as new."""
     stored: frozenset[bytes]
     """Ids in the vault of what came."""
     faces: tuple[Face, ...]
@@ -67,7 +69,6 @@ def look_at(side: Side) -> View:
         laid=frozenset(link for link, lane in side.lanes.items() if lane.laid),
         sending=frozenset(side.lanes),
         shown=tuple(side.shown),
-        lines=tuple(side.lines),
         stored=frozenset(key for kind, _, key in side.vault if kind == "seen"),
         faces=tuple(_face(machine) for machine in side.machines),
     )
@@ -76,7 +77,7 @@ def look_at(side: Side) -> View:
 def _face(machine: Machine) -> Face:
     if isinstance(machine, Invitation):
         links = tuple(machine._links)
-        return Face(False, links, None, 0, frozenset(), (), b"", False, frozenset(), False, None)
+        return Face(False, links, None, 0, frozenset(), (), 0, b"", False, frozenset(), False, None)
     talk, record = machine.talk, machine.record
     epochs = talk._session._state.epoch if talk._session is not None else None
     return Face(
@@ -86,6 +87,7 @@ def _face(machine: Machine) -> Face:
         waits=len(talk.outbox) + talk.inbox.pending,
         delivered=frozenset(m.id for m in talk.timeline if m.mine and m.delivered),
         texts=tuple(m.text for m in talk.timeline if not m.mine and not m.system),
+        lines=sum(m.system for m in talk.timeline),
         session=record.session,
         lost=talk.lost,
         psks=frozenset(psk.key for psk in record.psks),
