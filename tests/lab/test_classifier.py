@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from onionchat.lab.classifier import FOLDS, folds_of, held_out
+from onionchat.lab.classifier import held_out, stretches_of
 from onionchat.lab.separation import judge
 
 SEED = 7
 
 
-def test_folds_are_stretches_of_time_of_about_the_same_length() -> None:
-    folds = folds_of(23).tolist()
-    assert folds == sorted(folds)
-    lengths = [folds.count(fold) for fold in set(folds)]
-    assert len(lengths) == FOLDS
+@pytest.mark.parametrize(("blocks", "count"), [(14, 3), (26, 3), (80, 8), (800, 10)])
+def test_stretches_of_time_are_of_about_the_same_length(blocks: int, count: int) -> None:
+    stretches = stretches_of(blocks).tolist()
+    assert stretches == sorted(stretches)
+    lengths = [stretches.count(stretch) for stretch in set(stretches)]
+    assert len(lengths) == count
     assert max(lengths) - min(lengths) <= 1
 
 
@@ -49,13 +51,26 @@ def test_drift_is_no_feature() -> None:
     assert judge(*held_out(first, second, seed=SEED), seed=SEED).p > 0.01
 
 
-def test_a_window_that_is_judged_was_not_trained_on() -> None:
+def test_a_window_is_scored_by_what_was_before_it_and_nothing_else() -> None:
     random = np.random.default_rng(5)
     first, second = random.normal(size=(2, 50, 5))
-    scores, folds = held_out(first, second, seed=SEED)
+    scores, stretches = held_out(first, second, seed=SEED)
+    assert sorted(set(stretches.tolist())) == [1.0, 2.0, 3.0, 4.0]
+    assert len(scores) == 40
     changed = first.copy()
-    changed[folds == 0] += 3.0
-    # only the scores of the others may depend on these windows, and their own on nothing but themselves
+    changed[30:40] += 3.0
     again, _ = held_out(changed, second, seed=SEED)
-    assert (again[folds == 0, 1] == scores[folds == 0, 1]).all()
-    assert (again[folds == 0, 0] != scores[folds == 0, 0]).all()
+    assert (again[:20] == scores[:20]).all(), "what comes later changes nothing"
+    assert (again[20:30, 1] == scores[20:30, 1]).all(), "nor what is judged with it"
+    assert (again[20:30, 0] != scores[20:30, 0]).all()
+    assert (again[30:] != scores[30:]).any(), "what was before it does"
+
+
+def test_where_nothing_is_there_p_is_spread_evenly() -> None:
+    random = np.random.default_rng(6)
+    found = []
+    for number in range(40):
+        first, second = random.normal(size=(2, 30, 6))
+        found.append(judge(*held_out(first, second, seed=number), seed=number).p)
+    assert sum(p <= 0.1 for p in found) <= 10
+    assert sum(p >= 0.9 for p in found) <= 10
