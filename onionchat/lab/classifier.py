@@ -2,8 +2,8 @@
 
 The blocks are split in stretches of time. Each but the first is scored by classifiers that were trained on
 all before it, and which of the two kinds does it is decided on those alone: an adversary who learns from the
-past and judges what comes. In a cross-validation in which each stretch also helps to train for the others, chance
-agreement of two stretches counts twice, and a test that takes scores as given finds too much; here it cannot.
+past and judges what comes. In a cross-validation in which each stretch also helps to train for the others,
+chance agreement of two stretches counts twice, and a test that takes scores as given finds too much.
 
 Laws: nothing random but by the given seed; scikit-learn is known here and nowhere else.
 """
