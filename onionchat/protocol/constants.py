@@ -111,6 +111,8 @@ RANDOM_AHEAD_TICKS: Final = 40
 
 WINDOW_ANSWER_SECONDS: Final = 600.0
 """A proposed window that nobody answered in this time is withdrawn."""
+PACE_ANSWER_SECONDS: Final = 600.0
+"""A link whose peer has not acknowledged another pace in this time ends; the next greeting says the pace."""
 
 MAX_PARTIALS: Final = 4
 """Texts of one contact that are under reassembly at once; a sender finishes one before the next."""

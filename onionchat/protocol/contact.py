@@ -131,7 +131,7 @@ class Contact:
             if number is None:
                 raise
             self._close(number, now, batch)
-        if self._active is not None and self.talk.lost:
+        if self._active is not None and (self.talk.lost or self.talk.terms.ignored(now)):
             self._close(self._active.number, now, batch)
         self.talk.lay(self._active, now, batch)
         self.talk.flush(batch)
@@ -162,7 +162,7 @@ class Contact:
                 self._due(now, batch)
             case events.PaceChosen(pace=pace):
                 self.pace = pace
-                self.talk.terms.wish(pace)
+                self.talk.terms.wish(pace, now)
                 self.talk.keep(batch)
             case events.PresenceChosen(visible=visible):
                 self._appear(visible, now, batch)
@@ -327,7 +327,7 @@ class Contact:
             self.online_since = self.online_since or now
             if link.intent is Intent.RESET:
                 self.talk.begin(link, now, batch)
-            self.talk.open(link, self.pace, batch)
+            self.talk.open(link, self.pace, now, batch)
         if loser is None:
             return
         if not winner.dialled:  # the loser is ours to close, or the peer, who dialled both, has given it up
@@ -359,7 +359,7 @@ class Contact:
         was_active, link.state = link is self._active, LinkState.CLOSED
         if was_active:
             self._active, self.online_since = None, None
-            self.talk.terms.begin(None, self.pace, batch)
+            self.talk.terms.begin(None, self.pace, now, batch)
             self.record.last_seen = now
             self._dialling.lost(now)
         elif link.dialled and self._active is None:

@@ -116,9 +116,9 @@ class Talk:
             self.outbox.remove(item, batch)
         self._queue("hello", now, batch)
 
-    def open(self, link: Link, pace: Pace, batch: Batch) -> None:
+    def open(self, link: Link, pace: Pace, now: float, batch: Batch) -> None:
         """``link`` is the active one from now on: say what we have, wait for what the peer has."""
-        self.terms.begin(link, pace, batch)
+        self.terms.begin(link, pace, now, batch)
         self.outbox.restart()
         self.inbox.restart()
         self._rekey_said = None

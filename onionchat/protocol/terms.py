@@ -16,7 +16,7 @@ from . import commands as do
 from .batch import Batch
 from .body import PacePart, Step, WindowPart
 from .commands import WindowState
-from .constants import MESSAGE_ID, WINDOW_ANSWER_SECONDS, WINDOW_SECONDS
+from .constants import MESSAGE_ID, PACE_ANSWER_SECONDS, WINDOW_ANSWER_SECONDS, WINDOW_SECONDS
 from .link import Link
 from .pace import BATCHES, Pace
 
@@ -41,23 +41,25 @@ class Terms:
         self.mine: Window | None = None
         """For what we send."""
         self.theirs: Window | None = None
-        self.next_deadline: float | None = None
+        self._answer_due: float | None = None
         """When a proposal of ours is withdrawn."""
+        self._pace_due: float | None = None
+        """When the peer must know our pace, since it first was another one than the link's."""
         self._random = random
         self._link: Link | None = None
         self._announced: PacePart | None = None
         """Said or about to be, and not acknowledged."""
         self._waiting: list[PacePart | WindowPart] = []
 
-    def begin(self, link: Link | None, pace: Pace, batch: Batch) -> None:
+    def begin(self, link: Link | None, pace: Pace, now: float, batch: Batch) -> None:
         """``link`` is the active one from now on, or there is none; what was settled on another is over."""
         for mine, window in ((True, self.mine), (False, self.theirs)):
             if window is not None:
                 self._tell(window, "over" if window.open else "withdrawn", batch, mine=mine)
-        self.mine = self.theirs = self.next_deadline = self._announced = None
+        self.mine = self.theirs = self._answer_due = self._announced = self._pace_due = None
         self._waiting.clear()
         self._link = link
-        self.wish(pace)
+        self.wish(pace, now)
 
     def laid_at_once(self, link: Link) -> int:
         """Cells that may be laid and not have left; in a window slots come quickly, so as many as ever."""
@@ -74,20 +76,23 @@ class Terms:
 
     # --- paces ---------------------------------------------------------------------------------
 
-    def wish(self, pace: Pace) -> None:
+    def wish(self, pace: Pace, now: float) -> None:
         """Send at ``pace``, once the peer knows of it; a new link's greeting says it anyway."""
         if self._link is None or (self._announced is not None and self._announced.pace == pace):
             return
         self._waiting = [part for part in self._waiting if part is not self._announced]
         self._announced = None
-        if pace != self._link.pace:
+        if pace == self._link.pace:
+            self._pace_due = None
+        else:
+            self._pace_due = self._pace_due or now + PACE_ANSWER_SECONDS
             self._announced = PacePart(id=self._random(MESSAGE_ID), pace=pace)
             self._waiting.append(self._announced)
 
     def acknowledged(self, item: bytes, batch: Batch) -> None:
         """The peer acknowledges what may be our newest pace."""
         if self._link is not None and self._announced is not None and self._announced.id == item:
-            self._link.pace, self._announced = self._announced.pace, None
+            self._link.pace, self._announced, self._pace_due = self._announced.pace, None, None
             batch.do(do.ChangePace(link=self._link.number, pace=self._link.pace))
 
     # --- windows -------------------------------------------------------------------------------
@@ -105,9 +110,18 @@ class Terms:
                 if self.mine.link.number == link:
                     self._end(self.mine, "over", batch)
 
+    @property
+    def next_deadline(self) -> float | None:
+        """When something of it is due."""
+        return min((due for due in (self._answer_due, self._pace_due) if due is not None), default=None)
+
+    def ignored(self, now: float) -> bool:
+        """Whether the peer, whoever keeps it from that, does not let us send at our pace."""
+        return self._pace_due is not None and self._pace_due <= now
+
     def expire(self, now: float, batch: Batch) -> None:
         """Withdraw a proposal that nobody answered."""
-        if self.mine is not None and self.next_deadline is not None and self.next_deadline <= now:
+        if self.mine is not None and self._answer_due is not None and self._answer_due <= now:
             self._end(self.mine, "withdrawn", batch)
 
     def heard(self, part: WindowPart, link: Link, batch: Batch) -> None:
@@ -142,7 +156,7 @@ class Terms:
             batch.do(do.TellWindow(window=item, mine=True, seconds=seconds, state="withdrawn"))
             return
         self.mine = Window(id=item, seconds=seconds, link=self._link)
-        self.next_deadline = now + WINDOW_ANSWER_SECONDS
+        self._answer_due = now + WINDOW_ANSWER_SECONDS
         self._say(self.mine, Step.PROPOSE)
         self._tell(self.mine, "proposed", batch, mine=True)
 
@@ -155,14 +169,14 @@ class Terms:
         self._tell(window, "open" if agree else "declined", batch, mine=False)
 
     def _answered(self, window: Window, agreed: bool, batch: Batch) -> None:
-        self.mine = self.next_deadline = None
+        self.mine = self._answer_due = None
         if agreed:
             self.mine = replace(window, open=True)
             batch.do(do.BeginWindow(link=window.link.number, seconds=window.seconds))
         self._tell(window, "open" if agreed else "declined", batch, mine=True)
 
     def _end(self, mine: Window, state: WindowState, batch: Batch) -> None:
-        self.mine = self.next_deadline = None
+        self.mine = self._answer_due = None
         self._say(mine, Step.END)
         self._tell(mine, state, batch, mine=True)
 

@@ -147,6 +147,7 @@ CONSTANTS = {
         "{} times, {:g} s at once, {} ticks of random gaps",
         "constants.RATE_MARGIN constants.AHEAD_SECONDS constants.RANDOM_AHEAD_TICKS",
     ),
+    "a pace that nobody acknowledges": ("{:g} s", "constants.PACE_ANSWER_SECONDS"),
     "a bulk window that nobody answers": ("{:g} s", "constants.WINDOW_ANSWER_SECONDS"),
     "batches that are laid out": ("{}", "protocol.terms.BATCHES_LAID"),
 }

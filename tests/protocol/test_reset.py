@@ -158,7 +158,7 @@ def test_a_link_that_was_chosen_with_a_session_that_we_gave_up_makes_a_new_one()
     active = ada.known._active
     assert active is not None
     active.session_handle = b"another."
-    ada.talk.open(active, ada.pace, Batch())
+    ada.talk.open(active, ada.pace, world.now, Batch())
     world.run(3)
     renewed(world, ada, ben)
 

@@ -11,6 +11,7 @@ from onionchat.protocol.batch import Batch
 from onionchat.protocol.body import PacePart, Step, WindowPart
 from onionchat.protocol.constants import (
     MAX_TEXT_BYTES,
+    PACE_ANSWER_SECONDS,
     SILENCE_SECONDS,
     SILENCE_TICKS,
     WINDOW_ANSWER_SECONDS,
@@ -111,11 +112,27 @@ def test_a_pace_that_was_not_said_yet_is_not_said_any_more() -> None:
     active = ben.known._active
     assert active is not None
     number = next(iter(ada.metronomes))
-    ada.talk.terms.wish(SLOW)  # and before it could be laid
+    ada.talk.terms.wish(SLOW, world.now)  # and before it could be laid
     ada.choose(QUICK)
     world.until(lambda: sends(ada).pace == QUICK)
     assert ada.known.links == (number,)
     assert active.tolerance.silence < 100
+
+
+def test_a_peer_who_never_acknowledges_a_pace_keeps_nobody_at_the_old_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world, ada, ben = friends(ada_at=Pace(level=Level.BURST))
+    (link,) = ada.known.links
+    monkeypatch.setattr(ben.talk.inbox, "acknowledge", lambda _: None)
+    asked = world.now
+    ada.choose(SLOW)
+    world.run(PACE_ANSWER_SECONDS / 2)
+    ada.choose(USUAL)  # a second thought gives the peer no more time
+    world.until(lambda: link not in ada.known.links)
+    assert world.now == asked + PACE_ANSWER_SECONDS
+    world.until(lambda: ada.online and ben.online)
+    assert (sends(ada).pace, changes(ada)) == (USUAL, [])
 
 
 def test_an_acknowledgement_that_nobody_waits_for_changes_nothing() -> None:
