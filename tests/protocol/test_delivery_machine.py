@@ -205,10 +205,10 @@ def test_what_was_acknowledged_was_stored_and_everything_arrives_once_and_in_ord
     tally = live(monkeypatch)
     print(tally)
     assert tally["settled"] > 20
-    assert tally["delivered"] > 100
-    assert tally["acknowledged"] > 100
-    assert tally["crashes"] > 10
-    assert tally["burned"] > 10
+    assert tally["delivered"] > 50
+    assert tally["acknowledged"] > 50
+    assert tally["crashes"] > 5
+    assert tally["burned"] > 3
     assert tally["sessions lost"] > 5
 
 
