@@ -2,8 +2,8 @@
 
 Laws: pure; the same source always gives the same mutants in the same order. A mutant's name does not depend
 on where in the file it stands. Left alone are: annotations (but not the bounds inside ``msgspec.Meta``),
-docstrings, the wording of errors, imports, ``__slots__``, the names of types, and the values of an ``Enum``,
-which are words for people.
+docstrings, imports, ``__slots__``, the names of types, and words for people: the wording of errors, the values
+of an ``Enum``, any text with a blank in it.
 
 The operators are those of the literature (Offutt and others, «An experimental determination of sufficient
 mutant operators», 1996), with what Python adds to them: keywords, slices, comprehensions, cases.
@@ -287,7 +287,7 @@ class _Walker:
                     self.note("constant", node, ast.Constant(other))
             case bytes():
                 self.note("constant", node, ast.Constant(node.value[:-1] + b"~" if node.value else b"~"))
-            case str():
+            case str() if " " not in node.value:
                 self.note("constant", node, ast.Constant(node.value[:-1] + "~" if node.value else "~"))
 
     def negate(self, test: ast.expr, steps: tuple[Step, ...]) -> None:
