@@ -10,9 +10,11 @@ import pytest
 from onionchat.errors import CryptoError, LocalProtocolError
 from onionchat.protocol import commands as do
 from onionchat.protocol import delivery, events
+from onionchat.protocol.batch import Batch
 from onionchat.protocol.cell import CellType, lay_out
 from onionchat.protocol.constants import DIAL_MAX_SECONDS, MAX_TEXT_BYTES, MIN_LIFETIME
 from onionchat.protocol.contact import Contact
+from onionchat.protocol.link import LinkState
 from onionchat.protocol.record import ContactRecord, pack, unpack
 
 from .world import Person, World, can_talk, dials, friends, introduced, meeting, strangers
@@ -391,3 +393,53 @@ class TestRekeying:
         world.run(600)
         both_ways(world, ada, ben, 2)
         assert epoch(ada) == before + 1
+
+
+@pytest.mark.parametrize("what", ["version", "suite"])
+def test_whoever_was_met_with_a_newer_program_is_out_of_reach_and_the_user_is_told_why(what: str) -> None:
+    _, ada, _ = friends()
+    assert ada.known.problem == ""
+    setattr(ada.record, what, 99)
+    assert "update this one" in ada.known.problem
+
+
+def test_what_has_had_its_time_goes_with_the_next_event_whatever_that_is() -> None:
+    world, ada, _ = friends()
+    message = ada.write("short", lifetime=5)
+    ada.talk.outbox.remove(message, Batch())
+    ada.talk.timeline.delivered(message, world.now, Batch())
+    commands = ada.known.handle(events.Renamed(name="Benjamin"), world.now + 6)
+    assert do.TellGone(message=message, why="expired") in commands
+
+
+def test_a_machine_that_has_a_link_dials_none_when_it_is_started() -> None:
+    world, ada, _ = friends()
+    ada.known.start(world.now)
+    assert ada.known._dialling.due is None
+
+
+def test_a_deadline_of_something_else_ends_no_link() -> None:
+    world, ada, ben = friends()
+    (number,) = ada.known.links
+    ada.apply(ada.known, events.DeadlinePassed())
+    assert ada.known.links == (number,)
+    ben.restart()
+    world.until(lambda: any(k.state is LinkState.DIALLING for k in ben.known._links.values()))
+    dialled = ben.known.links
+    ben.apply(ben.known, events.DeadlinePassed())
+    assert ben.known.links == dialled
+
+
+def test_what_the_user_chooses_for_a_contact_is_kept() -> None:
+    world, ada, _ = friends()
+    key = do.Key(kind="contact", key=ada.record.id)
+    chosen = (
+        events.LifetimeChosen(lifetime=77),
+        events.Renamed(name="Benjamin"),
+        events.PaceChosen(pace=ada.pace),
+    )
+    for event in chosen:
+        first = ada.known.handle(event, world.now)[0]
+        assert isinstance(first, do.Persist)
+        kept = unpack(dict(first.puts)[key], ContactRecord)
+    assert (kept.lifetime, kept.name) == (77, "Benjamin")

@@ -2,8 +2,8 @@
 
 Laws: pure; the same source always gives the same mutants in the same order. A mutant's name does not depend
 on where in the file it stands. Left alone are: annotations (but not the bounds inside ``msgspec.Meta``),
-docstrings, imports, ``__slots__``, the names of types, and words for people: the wording of errors, the values
-of an ``Enum``, any text with a blank in it.
+docstrings, imports, ``__slots__``, the names of types, and words for people: the wording of errors, the
+values of an ``Enum``, any text with a blank in it.
 
 The operators are those of the literature (Offutt and others, «An experimental determination of sufficient
 mutant operators», 1996), with what Python adds to them: keywords, slices, comprehensions, cases.
