@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from onionchat.errors import LocalProtocolError
@@ -18,7 +20,9 @@ from onionchat.protocol.constants import (
     WINDOW_SECONDS,
     WINDOW_TICK_MS,
 )
+from onionchat.protocol.link import Link, LinkState
 from onionchat.protocol.pace import BATCHES, Level, Pace
+from onionchat.protocol.terms import Terms
 from tests.protocol.world import (
     TICK,
     USUAL,
@@ -568,3 +572,82 @@ def test_parts_of_terms_ride_with_what_leaves_anyway() -> None:
     world.until(lambda: ben.texts() != [])
     world.run(5 * TICK)
     assert len(ada.left) == 2
+
+
+# --- by itself ----------------------------------------------------------------------------------------
+
+
+def lone(pace: Pace = USUAL) -> tuple[Terms, Link]:
+    """Terms of an active link."""
+    counter = itertools.count(1)
+    terms = Terms(lambda size: next(counter).to_bytes(size, "big"))
+    link = Link(1, LinkState.COMPLETE, pace, 0.0)
+    terms.begin(link, pace, 0.0, Batch())
+    return terms, link
+
+
+def full() -> tuple[Terms, list[body.Part]]:
+    """Terms with four things to say, and these."""
+    terms, _ = lone()
+    terms.asked(events.WindowAsked(id=b"a" * 16, seconds=16), 0.0, Batch())
+    terms.asked(events.WindowWithdrawn(), 0.0, Batch())
+    terms.asked(events.WindowAsked(id=b"b" * 16, seconds=32), 0.0, Batch())
+    terms.wish(SLOW, 0.0)
+    return terms, [
+        WindowPart(id=b"a" * 16, seconds=16, step=Step.PROPOSE),
+        WindowPart(id=b"a" * 16, seconds=16, step=Step.END),
+        WindowPart(id=b"b" * 16, seconds=32, step=Step.PROPOSE),
+        PacePart(id=(1).to_bytes(16, "big"), pace=SLOW),
+    ]
+
+
+def test_all_is_said_in_order_and_once() -> None:
+    terms, expected = full()
+    assert terms.take(body.ROOM, 15) == expected
+    assert terms.take(body.ROOM, 15) == []
+
+
+@pytest.mark.parametrize("most", range(5))
+def test_no_more_parts_are_said_than_may_be(most: int) -> None:
+    terms, expected = full()
+    assert terms.take(body.ROOM, most) == expected[:most]
+    assert terms.take(body.ROOM, 15) == expected[most:]
+
+
+@pytest.mark.parametrize("count", range(4))
+@pytest.mark.parametrize("short", [0, 1])
+def test_no_more_is_said_than_there_is_room_for(count: int, short: int) -> None:
+    terms, expected = full()
+    room = sum(map(body.size, expected[: count + 1])) - short
+    assert terms.take(room, 15) == expected[: count + 1 - short]
+
+
+def test_what_was_not_said_on_a_link_is_not_said_on_the_next() -> None:
+    terms, _ = full()
+    terms.begin(Link(2, LinkState.COMPLETE, USUAL, 0.0), USUAL, 0.0, Batch())
+    assert terms.take(body.ROOM, 15) == []
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+def test_two_batches_are_laid_and_in_a_window_as_much_as_ever(batch: int) -> None:
+    terms, link = lone(Pace(batch=batch))
+    assert terms.laid_at_once(link) == 2 * batch
+    terms.asked(events.WindowAsked(id=b"a" * 16, seconds=16), 0.0, Batch())
+    assert terms.laid_at_once(link) == 2 * batch
+    terms.heard(WindowPart(id=b"a" * 16, seconds=16, step=Step.AGREE), link, Batch())
+    assert terms.laid_at_once(link) == 16
+    terms.asked(events.WindowEnded(link=1), 0.0, Batch())
+    assert terms.laid_at_once(link) == 2 * batch
+
+
+def test_a_pace_that_is_said_already_is_not_said_again() -> None:
+    terms, link = lone()
+    terms.wish(SLOW, 0.0)
+    (said,) = terms.take(body.ROOM, 15)
+    assert isinstance(said, PacePart)
+    terms.wish(SLOW, 1.0)
+    assert terms.take(body.ROOM, 15) == []
+    batch = Batch()
+    terms.acknowledged(said.id, batch)
+    assert batch.commands() == (do.ChangePace(link=1, pace=SLOW),)
+    assert link.pace == SLOW
