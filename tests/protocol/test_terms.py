@@ -648,6 +648,8 @@ def test_a_pace_that_is_said_already_is_not_said_again() -> None:
     terms.wish(SLOW, 1.0)
     assert terms.take(body.ROOM, 15) == []
     batch = Batch()
+    terms.acknowledged(bytes(16), batch)
+    assert batch.commands() == ()
     terms.acknowledged(said.id, batch)
     assert batch.commands() == (do.ChangePace(link=1, pace=SLOW),)
     assert link.pace == SLOW
