@@ -57,6 +57,7 @@ def test_what_it_is_made_with_is_due_like_what_comes_later() -> None:
     assert deadlines.next == 1.0
     assert deadlines.take(2.0) == [b"a", b"b"]
     assert list(deadlines) == [b"never"]
+    assert Deadlines({b"never": math.inf}).next is None
 
 
 def test_a_time_that_is_given_twice_is_due_once() -> None:
