@@ -1,8 +1,8 @@
 """What is known of each mutant, so that a run goes on where the last one was.
 
 Laws: one line of JSON for each verdict, appended at once; the last one counts. A mutant that was noticed is
-done as long as its module's text is the same. One that survived is tried again with the tests whose files
-have changed since.
+done as long as the function around it, or else the statement of the module, is the same. One that survived is
+tried again with the tests whose files have changed since.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         module: dotted name.
-        source: hash of the module's text.
+        source: hash of the function, or else of the statement, that was bent.
         mutant: its name.
         outcome: ``uncovered`` is a survivor that no test ran.
         by: the test that failed.
@@ -58,7 +58,7 @@ class Ledger:
                 self._hold(msgspec.json.decode(line, type=Verdict))
 
     def get(self, module: str, source: str, mutant: str) -> Verdict | None:
-        """The last verdict on a mutant of this text of the module."""
+        """The last verdict on a mutant of this text."""
         return self._verdicts.get((module, source, mutant))
 
     def add(self, verdict: Verdict) -> None:

@@ -95,6 +95,20 @@ class Mutant:
         return ast.fix_missing_locations(changed)
 
 
+def surroundings(tree: ast.Module, mutant: Mutant) -> str:
+    """What a verdict depends on: the function around the mutant, or else the statement of the module."""
+    node: ast.AST = tree
+    found: ast.AST | None = None
+    for name, place in mutant.path:
+        part = getattr(node, name)
+        node = part if place is None else part[place]
+        found = found or node
+        if mutant.deferred and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            found = node
+            break
+    return ast.unparse(found or tree)
+
+
 def mutants(tree: ast.Module) -> list[Mutant]:
     """Every change of a module, in the order of its text."""
     walker = _Walker()

@@ -24,7 +24,7 @@ import msgspec
 from ..report import ROOT, state_folder
 from . import trial
 from .ledger import Ledger, Outcome, Verdict, text_hash
-from .operators import Mutant, mutants
+from .operators import Mutant, mutants, surroundings
 from .summary import equivalents, summarise
 from .target import PACKAGES, Module, modules, selection, test_folders
 from .trace import Trace
@@ -107,10 +107,11 @@ def _jobs(module: Module, bench: Bench) -> list[Job]:
     What is listed as equivalent is tried once.
     """
     text = module.source
-    source, tree = text_hash(text.encode()), ast.parse(text)
+    tree = ast.parse(text)
     found = []
     same = equivalents()
     for mutant in mutants(tree):
+        source = text_hash(surroundings(tree, mutant).encode())
         before = bench.ledger.get(module.name, source, mutant.name)
         if before is not None and before.noticed:
             bench.kills[module.name][before.by] += 1

@@ -15,7 +15,7 @@ from typing import Final
 
 from ..report import RESULTS, write
 from .ledger import Ledger, Verdict, text_hash
-from .operators import mutants
+from .operators import mutants, surroundings
 from .target import PACKAGES, Module, modules
 
 GOAL: Final = 95.0
@@ -37,11 +37,13 @@ def equivalents() -> dict[tuple[str, str], str]:
 
 def verdicts(ledger: Ledger, module: Module) -> tuple[list[Verdict], int]:
     """What is known of a module's present text, and how many mutants were not tried yet."""
-    text = module.source
-    names = [mutant.name for mutant in mutants(ast.parse(text))]
-    found = [ledger.get(module.name, text_hash(text.encode()), name) for name in names]
+    tree = ast.parse(module.source)
+    found = [
+        ledger.get(module.name, text_hash(surroundings(tree, mutant).encode()), mutant.name)
+        for mutant in mutants(tree)
+    ]
     known = [verdict for verdict in found if verdict is not None]
-    return known, len(names) - len(known)
+    return known, len(found) - len(known)
 
 
 class Standing:
@@ -51,17 +53,21 @@ class Standing:
         self.counts: dict[str, Counter[str]] = {}
         self.survivors: list[Verdict] = []
         self.same: list[Verdict] = []
+        self.stale: list[tuple[str, str]] = []
         reasons = equivalents()
         for module in (module for package in PACKAGES for module in modules(package)):
             known, untried = verdicts(ledger, module)
             count = Counter[str](verdict.outcome for verdict in known if verdict.noticed)
             count["untried"] = untried
+            bent = {mutant.name for mutant in mutants(ast.parse(module.source))}
+            gone = {name for where, name in reasons if where == module.name} - bent
+            noticed = {one.mutant for one in known if one.noticed and (one.module, one.mutant) in reasons}
+            self.stale += sorted((module.name, name) for name in gone | noticed)
             for verdict in (one for one in known if not one.noticed):
                 alike = (verdict.module, verdict.mutant) in reasons
                 count["equivalent" if alike else "survived"] += 1
                 (self.same if alike else self.survivors).append(verdict)
             self.counts[module.name] = count
-        self.stale = sorted(set(reasons) - {(verdict.module, verdict.mutant) for verdict in self.same})
 
     def total(self, package: str = "") -> Counter[str]:
         """The counts of a package's modules together; of all without one."""
