@@ -278,7 +278,7 @@ class Engine:
         self._attempt(machine, event)
 
     def _perform(self, machine: Machine, performed: tuple[do.Command, ...]) -> None:
-        for command in performed:
+        for command in _said_once(performed):
             match command:
                 case do.Persist():
                     self.opened().persist(command)
@@ -487,6 +487,13 @@ class Engine:
                     self._reachable_invites ^= {invitation.record.id}
                     invite = report.invite(invitation, reachable=reachable)
                     self.tell(notices.InviteChanged(invite=invite, state="open"))
+
+
+def _said_once(performed: tuple[do.Command, ...]) -> tuple[do.Command, ...]:
+    """With only the last that tells how a contact is: a peer may say a dozen things of windows at once."""
+    telling = (do.TellContact, do.TellWindow)
+    last = next((command for command in reversed(performed) if isinstance(command, telling)), None)
+    return tuple(command for command in performed if command is last or not isinstance(command, telling))
 
 
 def _nowhere(_: Line) -> socket.socket:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from trio.testing import MockClock
 
-from onionchat.control import replies, requests
+from onionchat.control import notices, replies, requests
 from onionchat.errors import DiskFull, PeerUnreachable
+from onionchat.protocol.body import MAX_PARTS, Step, WindowPart
 from onionchat.protocol.pace import Level, Pace
 from onionchat.store import MemoryVault, Name, Record
 from tests.engine import core
@@ -125,3 +127,24 @@ async def test_a_removed_contact_leaves_the_others_with_one_rotation(
         assert isinstance(shown, replies.Policy)
         assert (shown.places, shown.schedule.tick) == (1, 2.0)
         await until(lambda: sent_at(ada) == [(Pace(), 0, 1)])
+
+
+async def test_a_peer_who_proposes_and_withdraws_windows_floods_nobody_who_watches(
+    tmp_path: Path, clock: MockClock
+) -> None:
+    async with people(tmp_path, MemoryVault(), MemoryVault()) as (ada, bob):
+        await meet(ada, bob)
+        steps = itertools.cycle([Step.PROPOSE, Step.END])
+        said = [WindowPart(id=bytes(16), seconds=16, step=next(steps)) for _ in range(MAX_PARTS - 1)]
+        bob.contact.talk.terms._waiting += said
+        ada.told.clear()
+        bob.ask(requests.WindowAsk(contact=bob.handle, seconds=32))
+        await until(lambda: contact_window(ada).seconds == 32)
+        told = [one for one in ada.told if isinstance(one, notices.ContactChanged)]
+        assert [one.contact.their_window.seconds for one in told] == [32]
+
+
+def contact_window(person: Person) -> replies.Window:
+    listed = person.ask(requests.ContactList())
+    assert isinstance(listed, replies.Contacts)
+    return listed.contacts[0].their_window
