@@ -15,7 +15,7 @@ from onionchat.protocol.cell import CellType, lay_out
 from onionchat.protocol.constants import DIAL_MAX_SECONDS, MAX_TEXT_BYTES, MIN_LIFETIME
 from onionchat.protocol.contact import Contact
 from onionchat.protocol.link import LinkState
-from onionchat.protocol.record import ContactRecord, pack, unpack
+from onionchat.protocol.record import ContactRecord, Psk, pack, unpack
 
 from .world import Person, World, can_talk, dials, friends, introduced, meeting, strangers
 
@@ -443,3 +443,29 @@ def test_what_the_user_chooses_for_a_contact_is_kept() -> None:
         assert isinstance(first, do.Persist)
         kept = unpack(dict(first.puts)[key], ContactRecord)
     assert (kept.lifetime, kept.name) == (77, "Benjamin")
+
+
+def test_a_handshake_whose_key_is_gone_when_it_is_done_leads_to_nothing() -> None:
+    world, ada, ben = friends()
+    ben.restart()
+    world.until(lambda: any(k.state is LinkState.AWAIT_MESSAGE_3 for k in ada.known._links.values()))
+    other = Psk(generation=99, key=bytes(32), session=ada.record.session)
+    held, ada.record.psks = ada.record.psks, [other]
+    ada.log.clear()
+    world.run(2)
+    assert not [command for command in ada.log if isinstance(command, do.BeginSending)]
+    ada.record.psks = held
+    world.until(lambda: introduced(ada, ben))
+
+
+def test_links_that_are_proven_take_no_room_from_those_that_are_half_open() -> None:
+    world, ada, _ = friends()
+    (used,) = ada.known.links
+    assert not ada.known._links[used].dialled
+    for number in (1001, 1002):
+        ada.apply(ada.known, events.ConnectionAccepted(link=number))
+    assert ada.known.links == (used, 1001, 1002)
+    ada.apply(ada.known, events.ConnectionAccepted(link=1003))
+    assert ada.known.links == (used, 1002, 1003)
+    world.run(5)
+    assert ada.online
