@@ -143,7 +143,7 @@ class Contact(Result, frozen=True, kw_only=True, tag="contact"):
     unread: int = 0
     last_message: float | None = None
     schedule: Schedule
-    """What its link follows now."""
+    """What its link follows as soon as the peer knows; after 10 minutes a new link follows it anyway."""
     visible: bool = True
     """False while we appear offline to it."""
     window: Window = Window()
