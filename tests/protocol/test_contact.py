@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from onionchat.crypto.keys import KeyPair
 from onionchat.errors import CryptoError, LocalProtocolError
 from onionchat.protocol import commands as do
 from onionchat.protocol import delivery, events
@@ -14,7 +15,8 @@ from onionchat.protocol.batch import Batch
 from onionchat.protocol.cell import CellType, lay_out
 from onionchat.protocol.constants import DIAL_MAX_SECONDS, MAX_TEXT_BYTES, MIN_LIFETIME
 from onionchat.protocol.contact import Contact
-from onionchat.protocol.link import LinkState
+from onionchat.protocol.greeting import Intent
+from onionchat.protocol.link import Link, LinkState
 from onionchat.protocol.record import ContactRecord, Psk, pack, unpack
 
 from .world import Person, World, can_talk, dials, friends, introduced, meeting, strangers
@@ -469,3 +471,55 @@ def test_links_that_are_proven_take_no_room_from_those_that_are_half_open() -> N
     assert ada.known.links == (used, 1002, 1003)
     world.run(5)
     assert ada.online
+
+
+def dialling(world: World, person: Person) -> Link:
+    """The link that a person dials next, before it stands."""
+    for wire in list(person.wires.values()):
+        wire.cut()
+    world.until(lambda: any(k.state is LinkState.DIALLING for k in person.known._links.values()))
+    return next(k for k in person.known._links.values() if k.state is LinkState.DIALLING)
+
+
+@pytest.mark.parametrize(
+    ("lost", "session", "intent"),
+    [(False, None, Intent.RESUME), (True, None, Intent.RESET), (False, b"another.", Intent.RESET)],
+)
+def test_a_link_resumes_only_a_session_that_is_held_and_goes_with_the_key(
+    lost: bool, session: bytes | None, intent: Intent
+) -> None:
+    world, _, ben = friends()
+    link = dialling(world, ben)
+    ben.record.session_lost = lost
+    if session is not None:
+        ben.record.psks = [Psk(generation=p.generation, key=p.key, session=session) for p in ben.record.psks]
+    world.until(lambda: link.state is LinkState.AWAIT_MESSAGE_2)
+    assert link.intent is intent
+
+
+def test_until_the_peer_knows_our_own_key_we_dial_with_the_invites() -> None:
+    world, ada, ben = meeting()
+    world.until(lambda: ada.contact is not None)
+    ben.leave()
+    link = dialling(world, ada)
+    ada.known.handle(events.DialSucceeded(link=link.number), world.now)
+    first = ada.record.first_static
+    assert link.initiator_static == KeyPair.from_secret(first).public
+    assert first != ada.record.static_secret
+
+
+def test_each_link_makes_the_next_key_which_is_kept_before_anything_is_sent_and_the_used_one_goes() -> None:
+    world, ada, ben = friends()
+    before = ada.record.psks[0]
+    ben.restart()
+    ada.log.clear()
+    world.until(lambda: any(isinstance(command, do.BeginSending) for command in ada.log))
+    newest, used = ada.record.psks
+    assert newest.generation == used.generation + 1 == before.generation + 1
+    (kept,) = (data for key, data in ada.vault.items() if key.kind == "contact")
+    assert unpack(kept, ContactRecord).psks == [newest, used]
+    link = max(ada.known._links.values(), key=lambda link: link.number)
+    assert link.used == Psk(generation=used.generation, key=b"", session=b"")
+    world.until(lambda: introduced(ada, ben))
+    assert used not in ada.record.psks
+    assert ada.record.peer_statics == [KeyPair.from_secret(ben.record.static_secret).public]

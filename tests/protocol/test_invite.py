@@ -109,6 +109,14 @@ def test_of_our_length_the_checksum_decides_first() -> None:
         decode(later(2, SIZE))
 
 
+@pytest.mark.parametrize("more", [b"x", b"12345"])
+def test_an_invite_of_ours_has_one_length_whatever_its_checksum_says(more: bytes) -> None:
+    body = base64.b32decode(invite().encode().removeprefix(PREFIX).upper())[:-4] + more
+    code = base64.b32encode(body + checksum(body)).decode().rstrip("=").lower()
+    with pytest.raises(ConfigError, match="damaged"):
+        decode(PREFIX + code)
+
+
 def test_nothing_and_far_too_much_are_damaged() -> None:
     for code in (PREFIX, later(2, 226), later(2, 226) + "a" * 100_000):
         with pytest.raises(ConfigError, match="damaged"):
