@@ -113,6 +113,7 @@ class _Report:
         if recorder.written:
             arrived = 1 - recorder.missing / recorder.written
             controls.append(between("written_messages_received", arrived, ARRIVED, 1))
+            figures.append(fact("blocks_left_out_as_late", recorder.late, ""))
         return evidence("observe", [*figures, *self._frame()], controls)
 
     def _figures(self, one: Series) -> list[Figure]:

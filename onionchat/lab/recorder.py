@@ -68,6 +68,8 @@ class Recorder:
         """Messages that were written in the watched TUI."""
         self.missing = 0
         """Of these, how many were never received."""
+        self.late = 0
+        """Blocks that were left out because the machine was too busy."""
 
     def record(self, wanted: Sequence[Series]) -> dict[str, list[Block]]:
         """Make what is not there yet.
@@ -126,6 +128,7 @@ class Recorder:
         )
         self.written += done.written
         self.missing += done.missing
+        self.late += done.late
 
     def _start(self, one: Series) -> _Scene:
         if self._network is None:

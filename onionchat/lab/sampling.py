@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, cast
 
-from ..errors import ConnectionLost
+from ..errors import ConnectionLost, ControlError
 from ..protocol.constants import CELL_SIZE
 from .load import Load
 from .scenario import Person, Scenario
@@ -27,6 +27,7 @@ _LOST: Final = 2
 """Blocks in a row without the link's cells: then the other may have dialled a new one, and is watched."""
 _MOST_LOST: Final = 8
 """Then it is gone for good."""
+_MOST_LATE: Final = 12
 _ARRIVAL_SECONDS: Final = 2.0
 
 
@@ -39,6 +40,8 @@ class Sampled:
 
     written: int
     missing: int
+    late: int
+    """Blocks that count for nothing: the machine was too busy to do in a window what belongs there."""
 
 
 def sample(
@@ -64,7 +67,7 @@ def sample(
     # a run that goes on later draws other moments than the one before it
     random = Random(f"{settings.seed} {len(keep.blocks)}")  # noqa: S311 - an experiment's order, not a secret
     person = Person(on, load, random)
-    lost, fresh = 0, 0
+    lost, fresh, late, in_a_row = 0, 0, 0, 0
     on.news()
     while len(keep.blocks) < blocks:
         tell(len(keep.blocks))
@@ -83,9 +86,22 @@ def sample(
                 person, life, fresh = Person(on, load, random), int(time.monotonic()), 0
             continue
         lost = 0
+        if not person.timely([(one.scenario, one.begin) for one in block], _soon(settings)):
+            late += 1
+            in_a_row += 1
+            if in_a_row == _MOST_LATE:
+                raise ControlError(
+                    "machine-busy",
+                    "what is typed does not reach the engine in time",
+                    hint="measure while the machine has nothing else to do",
+                )
+            on.open_screen()  # whatever the old one still had to do is gone with it
+            person, fresh = Person(on, load, random), 0
+            continue
+        in_a_row = 0
         keep.add(block)
     time.sleep(_ARRIVAL_SECONDS)
-    return Sampled(written=person.sent, missing=person.missing())
+    return Sampled(written=person.sent, missing=person.missing(), late=late)
 
 
 def _block(on: Stage, person: Person, settings: Settings, random: Random, life: int) -> Block:
@@ -108,6 +124,11 @@ def _block(on: Stage, person: Person, settings: Settings, random: Random, life: 
         )
         for scenario, begin in zip(order, begins, strict=True)
     ]
+
+
+def _soon(settings: Settings) -> float:
+    """Seconds from a window's begin until what was written in it must have reached the engine."""
+    return settings.span + settings.gap * settings.tick
 
 
 def _present(block: Block, least: float) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from random import Random
 from typing import Final, Literal
 
@@ -45,6 +46,9 @@ _KEY_TICKS: Final = 0.4
 _TYPING: Final = 0.7
 """The part of a window in which there is heavy typing."""
 _STOCK: Final = 200
+_RECENT: Final = 24
+_WRITTEN: Final = ("chat", "typing", "paste")
+"""What passes through the TUI."""
 _SPOKEN_SECONDS: Final = 2.0
 _ARRIVAL_SECONDS: Final = 20.0
 
@@ -102,7 +106,29 @@ class Person:
 
     def missing(self) -> int:
         """How many messages that were written did not get there."""
-        return self._before + self.sent - len(self._deleted) - self._stage.unread()
+        # what an earlier person wrote may have arrived meanwhile, too
+        return max(0, self._before + self.sent - len(self._deleted) - self._stage.unread())
+
+    def timely(self, windows: Sequence[tuple[str, float]], seconds: float) -> bool:
+        """Whether what was written at the screen in each window reached the engine soon enough.
+
+        On a machine that is too busy the TUI comes to it later: the window then shows something else than
+        what was done in it.
+
+        Args:
+            windows: scenario and begin (monotonic seconds) of each.
+            seconds: from its begin in which it must have been.
+        """
+        watched = self._stage.watched
+        request = Messages(contact=watched.contact, limit=_RECENT)
+        past = time.time() - time.monotonic()
+        recent = watched.station.ask(request, Conversation).messages
+        moments = [one.written - past for one in recent if one.mine]
+        return all(
+            any(begin <= moment < begin + seconds for moment in moments)
+            for scenario, begin in windows
+            if scenario.removesuffix(HEAVY) in _WRITTEN
+        )
 
     def act(self, scenario: Scenario, span: float, tick: float) -> None:
         """Do it within the next ``span`` seconds; returns when they are over."""

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from onionchat.errors import ConnectionLost
+from onionchat.errors import ConnectionLost, ControlError
 from onionchat.lab import sampling
 from onionchat.lab.legs import Packets
 from onionchat.lab.load import Load
@@ -63,6 +63,7 @@ class MadeUpStage(Stage):
 def _nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Person, "prepare", lambda _: None)
     monkeypatch.setattr(Person, "act", lambda _self, _scenario, span, _tick: time.sleep(span))
+    monkeypatch.setattr(Person, "timely", lambda _self, _windows, _seconds: True)
     monkeypatch.setattr(sampling, "_ARRIVAL_SECONDS", 0.0)
 
 
@@ -118,3 +119,22 @@ def test_the_screen_is_opened_anew_from_time_to_time(tmp_path: Path, monkeypatch
     stage = MadeUpStage()
     run(stage, Keep(tmp_path / "one", SETTINGS), 5)
     assert stage.opened == 2
+
+
+def test_a_block_in_which_something_came_late_counts_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([True, False, True])
+    monkeypatch.setattr(Person, "timely", lambda _self, _windows, _seconds: next(answers))
+    keep = Keep(tmp_path / "one", SETTINGS)
+    stage = MadeUpStage()
+    run(stage, keep, 2)
+    assert (stage.blocks, len(keep.blocks), stage.opened) == (3, 2, 1)
+
+
+def test_a_machine_that_is_always_too_busy_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Person, "timely", lambda _self, _windows, _seconds: False)
+    with pytest.raises(ControlError, match="in time"):
+        run(MadeUpStage(), Keep(tmp_path / "one", SETTINGS), 2)
