@@ -655,3 +655,14 @@ def test_a_pace_that_is_said_already_is_not_said_again() -> None:
     terms.acknowledged(said.id, batch)
     assert batch.commands() == (do.ChangePace(link=1, pace=SLOW),)
     assert link.pace == SLOW
+
+
+def test_the_first_of_what_is_due_is_the_next_deadline() -> None:
+    terms, _ = lone()
+    assert terms.next_deadline is None
+    terms.wish(SLOW, 100.0)
+    assert terms.next_deadline == 100.0 + PACE_ANSWER_SECONDS
+    terms.asked(events.WindowAsked(id=b"a" * 16, seconds=16), 50.0, Batch())
+    assert terms.next_deadline == 50.0 + WINDOW_ANSWER_SECONDS
+    terms.asked(events.WindowWithdrawn(), 60.0, Batch())
+    assert terms.next_deadline == 100.0 + PACE_ANSWER_SECONDS
