@@ -37,6 +37,7 @@ from .clock import Clock
 from .connection import Connections, Connector, Deliver
 from .launch import Launch
 from .plan import Plan
+from .reconsider import reconsider
 from .sender import Sender
 from .service import Services
 from .timekeeper import Timekeeper
@@ -182,63 +183,10 @@ class Engine:
     def reconsider(self) -> None:
         """Some policy has changed: let it hold for everybody whom it concerns.
 
-        Whoever we are to be hidden from is cut off first, which needs no store; and what cannot be stored
-        for one keeps it from no other.
-
         Raises:
             StoreError: what does not hold yet for somebody could not be stored.
         """
-        book, failures = self.opened(), list[StoreError]()
-        for contact in book.contacts.values():
-            if book.policies.hidden_by(contact.record, None) is not None:
-                self._withdraw(contact)
-        for invitation in list(book.invitations.values()):
-            self._reconsider_invitation(invitation)
-        for contact in list(book.contacts.values()):
-            try:
-                self._reconsider_contact(contact)
-            except StoreError as error:
-                failures.append(error)
-        if failures:
-            raise failures[0]
-
-    def _reconsider_contact(self, contact: Contact) -> None:
-        book = self.opened()
-        pace, _ = book.policies.pace(contact.record, None)
-        visible = book.policies.hidden_by(contact.record, None) is None
-        try:
-            if pace != contact.pace:
-                self.apply(contact, events.PaceChosen(pace=pace))
-            if visible is not contact.visible:
-                self.apply(contact, events.PresenceChosen(visible=visible))
-        finally:  # what could not be stored was read again, and is under the same policies
-            contact = book.contacts.get(contact.record.id, contact)
-            if contact.visible and not self.services.runs(contact.onion.public):
-                self.serve_contact(contact)
-                self.start_contact(contact)
-            self._replace(contact)
-            self.tell(notices.ContactChanged(contact=report.contact(contact)))
-
-    def _reconsider_invitation(self, invitation: Invitation) -> None:
-        """An invite's machine stores nothing about this."""
-        policies, identity = self.opened().policies, invitation.record.identity
-        visible = policies.hidden_by(None, identity) is None
-        self.apply(invitation, events.PaceChosen(pace=policies.pace(None, identity)[0]))
-        if visible is not invitation.visible:
-            self.apply(invitation, events.PresenceChosen(visible=visible))
-            self.services.remove(invitation.onion.public)
-            self.serve_invite(invitation.record)
-
-    def _withdraw(self, contact: Contact) -> None:
-        """Let nobody reach us as this contact does."""
-        self.services.remove(contact.onion.public)
-        self.services.remove(contact.record.invite_onion)
-
-    def _replace(self, contact: Contact) -> None:
-        """Give a contact's links the place in the rotation that is theirs now."""
-        place, places = self.opened().policies.place(contact.record.id)
-        for link in contact.links:
-            self.sender.move(link, place=place, places=places)
+        reconsider(self)
 
     # --- events and commands ---------------------------------------------------------------------
 
@@ -314,20 +262,9 @@ class Engine:
 
     def _tell(self, machine: Machine, command: do.Command) -> None:
         contact = machine.contact if isinstance(machine, Invitation) else machine
-        if contact is None:
-            return
-        identifier = contact.record.id
-        match command:
-            case do.TellContact() | do.TellWindow():
-                self.tell(notices.ContactChanged(contact=report.contact(contact)))
-            case do.TellMessage(message=record, sent=sent, new=new):
-                message = report.message(identifier, record, sent=sent)
-                arrived = notices.MessageArrived if new else notices.MessageChanged
-                self.tell(arrived(message=message))
-            case do.TellGone(message=gone, why=why):
-                self.tell(notices.MessageGone(contact=identifier.hex(), message=gone.hex(), why=why))
-            case do.TellDeletionConfirmed(message=gone):
-                self.tell(notices.DeletionConfirmed(contact=identifier.hex(), message=gone.hex()))
+        notice = None if contact is None else report.notice(contact, command)
+        if notice is not None:
+            self.tell(notice)
 
     def _restore(self, machine: Machine) -> None:
         """Back to what the vault has: links end, and everything is resent on the next."""

@@ -6,9 +6,10 @@ secret does, but an invite's code, which is made to be handed over.
 
 from __future__ import annotations
 
-from ..control import replies
+from ..control import notices, replies
 from ..control.limits import MAX_LINE
 from ..control.text import plain
+from ..protocol import commands as do
 from ..protocol.contact import Contact
 from ..protocol.invitation import Invitation
 from ..protocol.record import IdentityRecord, MessageRecord
@@ -56,6 +57,23 @@ def contact(machine: Contact) -> replies.Contact:
         window=_window(machine.talk.terms.mine),
         their_window=_window(machine.talk.terms.theirs),
     )
+
+
+def notice(machine: Contact, command: do.Command) -> notices.AnyNotice | None:
+    """What a command of a contact's machine tells those who watch; None where it tells nothing."""
+    identifier = machine.record.id
+    match command:
+        case do.TellContact() | do.TellWindow():
+            return notices.ContactChanged(contact=contact(machine))
+        case do.TellMessage(message=record, sent=sent, new=new):
+            arrived = notices.MessageArrived if new else notices.MessageChanged
+            return arrived(message=message(identifier, record, sent=sent))
+        case do.TellGone(message=gone, why=why):
+            return notices.MessageGone(contact=identifier.hex(), message=gone.hex(), why=why)
+        case do.TellDeletionConfirmed(message=gone):
+            return notices.DeletionConfirmed(contact=identifier.hex(), message=gone.hex())
+        case _:
+            return None
 
 
 def _window(one: Window | None) -> replies.Window:
