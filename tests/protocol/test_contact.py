@@ -522,4 +522,6 @@ def test_each_link_makes_the_next_key_which_is_kept_before_anything_is_sent_and_
     assert link.used == Psk(generation=used.generation, key=b"", session=b"")
     world.until(lambda: introduced(ada, ben))
     assert used not in ada.record.psks
-    assert ada.record.peer_statics == [KeyPair.from_secret(ben.record.static_secret).public]
+    for one, other in ((ada, ben), (ben, ada)):
+        assert one.record.peer_statics == [KeyPair.from_secret(other.record.static_secret).public]
+        assert one.known._dialling.refusals == 0
