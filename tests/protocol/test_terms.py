@@ -657,12 +657,24 @@ def test_a_pace_that_is_said_already_is_not_said_again() -> None:
     assert link.pace == SLOW
 
 
+def due(terms: Terms) -> float | None:
+    return terms.next_deadline
+
+
 def test_the_first_of_what_is_due_is_the_next_deadline() -> None:
     terms, _ = lone()
-    assert terms.next_deadline is None
+    assert due(terms) is None
     terms.wish(SLOW, 100.0)
-    assert terms.next_deadline == 100.0 + PACE_ANSWER_SECONDS
+    assert due(terms) == 100.0 + PACE_ANSWER_SECONDS
     terms.asked(events.WindowAsked(id=b"a" * 16, seconds=16), 50.0, Batch())
-    assert terms.next_deadline == 50.0 + WINDOW_ANSWER_SECONDS
+    assert due(terms) == 50.0 + WINDOW_ANSWER_SECONDS
     terms.asked(events.WindowWithdrawn(), 60.0, Batch())
-    assert terms.next_deadline == 100.0 + PACE_ANSWER_SECONDS
+    assert due(terms) == 100.0 + PACE_ANSWER_SECONDS
+
+
+def test_a_proposal_under_the_id_of_ours_is_no_answer_to_it() -> None:
+    terms, link = lone()
+    terms.asked(events.WindowAsked(id=b"a" * 16, seconds=16), 0.0, Batch())
+    terms.heard(WindowPart(id=b"a" * 16, seconds=16, step=Step.PROPOSE), link, Batch())
+    assert terms.mine is not None
+    assert terms.theirs is not None
