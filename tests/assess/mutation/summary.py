@@ -156,9 +156,9 @@ that only they notice counts as survived. A bend that never comes to its end is 
 processor time and counts as noticed. Bends that do the same as the code, so that no test could notice, are in
 `equivalent.toml`, each with its reason, and are counted apart.
 
-A verdict holds as long as the bent function is the same, so a run goes on where the last one was stopped. What
-was not tried since a function changed is counted below, and a survivor is listed until the tests that came
-later have tried it again.
+A verdict holds as long as the bent function is the same, so a run goes on where the last one was stopped.
+What was not tried since a function changed is counted below, and a survivor is listed until the tests that
+came later have tried it again.
 
 There are programs that do this. mutmut 3 bends function bodies only, so neither the protocol's constants nor
 the bounds of its records, and leaves out what is decorated; cosmic-ray starts an interpreter and its whole
