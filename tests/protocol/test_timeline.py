@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from onionchat.protocol.batch import Batch
-from onionchat.protocol.commands import Command, Persist, TellGone, TellMessage
+from onionchat.protocol.commands import Command, Key, Persist, TellGone, TellMessage
 from onionchat.protocol.constants import UNREAD_LIFE
 from onionchat.protocol.record import MessageRecord, unpack
 from onionchat.protocol.timeline import Timeline, upper_bound
@@ -117,3 +117,62 @@ def test_erasing_twice_erases_once() -> None:
     assert made.erase(bytes([1]) * 16, "deleted", batch)
     assert not made.erase(bytes([1]) * 16, "deleted", batch)
     assert len(told(batch)) == 1
+
+
+def test_a_line_of_the_programs_own_is_kept_once_in_a_row_with_its_clock_running() -> None:
+    made, batch = timeline(message(1)), Batch()
+    made.note(b"a" * 16, "number 1", 60, 20.0, Batch())
+    made.note(b"b" * 16, "number 1", 60, 21.0, batch)
+    assert batch.commands() == ()
+    made.note(b"c" * 16, "another", 60, 22.0, Batch())
+    made.note(b"d" * 16, "number 1", 60, 23.0, Batch())
+    lines = [one for one in made if one.system]
+    assert [(one.text, one.clock, one.mine) for one in lines] == [
+        ("number 1", 20.0, False),
+        ("another", 22.0, False),
+        ("number 1", 23.0, False),
+    ]
+    assert made.unread == 1
+
+
+def test_characters_of_theirs_are_counted_once_while_they_are_alive() -> None:
+    theirs, ours = message(1), message(2, mine=True)
+    made = Timeline(CONTACT)
+    assert made.held == 0
+    made.add(theirs, Batch())
+    made.add(ours, Batch())
+    assert made.held == len(theirs.text)
+    made.shown(theirs.id, 11.0, Batch())
+    assert made.held == len(theirs.text)
+    made.shown(ours.id, 11.0, Batch())
+    assert ours.clock is None
+    assert made.erase(ours.id, "deleted", Batch()) is True
+    assert made.held == len(theirs.text)
+    assert made.erase(theirs.id, "deleted", Batch()) is True
+    assert (made.held, made.next_deadline) == (0, None)
+    assert made.erase(theirs.id, "deleted", Batch()) is False
+
+
+def test_what_has_left_is_told_as_sent_until_it_is_delivered_or_gone() -> None:
+    ours = message(1, mine=True)
+    added, left, delivered = Batch(), Batch(), Batch()
+    made = Timeline(CONTACT)
+    made.add(ours, added)
+    made.left(ours.id, left)
+    assert [command.sent for command in told(added) + told(left) if isinstance(command, TellMessage)] == [
+        False,
+        True,
+    ]
+    made.erase(ours.id, "deleted", Batch())
+    assert not made.sent
+    made.add(ours, Batch())
+    made.left(ours.id, Batch())
+    made.delivered(ours.id, 12.0, delivered)
+    assert [command.sent for command in told(delivered) if isinstance(command, TellMessage)] == [False]
+
+
+def test_a_message_is_stored_under_its_own_name() -> None:
+    batch, one = Batch(), message(1)
+    Timeline(CONTACT).add(one, batch)
+    (persist,) = (command for command in batch.commands() if isinstance(command, Persist))
+    assert persist.puts[0][0] == Key(kind="message", scope=CONTACT, key=one.id)
