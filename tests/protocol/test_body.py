@@ -135,6 +135,8 @@ def test_the_text_that_the_next_test_spoils_is_one() -> None:
         [3, ID],
         [4],
         [5, ID, b"o" * 31, b"s" * 32],
+        [5, ID, b"o" * 33, b"s" * 32],
+        [5, ID, b"o" * 32, b"s" * 33],
         [6, 0, b"k" * 1183],
         [6, -1, b"k" * 1184],
         [7, 2**32, b"c" * 1088],
