@@ -18,7 +18,7 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, RobustScaler
 from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
 from .features import Numbers
@@ -88,7 +88,11 @@ def _makers(seed: int) -> list[Maker]:
     """The two kinds."""
 
     def straight() -> Any:
-        return make_pipeline(StandardScaler(), LogisticRegression(C=0.05, max_iter=500))
+        return make_pipeline(
+            RobustScaler(quantile_range=(10, 90)),
+            FunctionTransformer(np.clip, kw_args={"a_min": -2, "a_max": 2}),  # one odd window is no scale
+            LogisticRegression(C=0.05, max_iter=500),
+        )
 
     def boosted() -> Any:
         return HistGradientBoostingClassifier(

@@ -19,7 +19,7 @@ POISSON_TICK: Final = 0.125
 USUAL_TICK: Final = 2.0
 TICKS: Final = 12
 GAP: Final = 3
-BURST_TICKS: Final = 48
+BURST_TICKS: Final = 40
 BURST_GAP: Final = 12
 """In bursts a message leaves when the TUI and the engine come to it, and is answered within a quarter of a
 second more: all that must fall into its window, also where the machine has other things to do."""
@@ -98,7 +98,7 @@ def quick() -> list[Series]:
     """What a few minutes can show."""
     return [
         Series(name=MAIN, scenarios=(*LIGHT, "chat_heavy"), blocks=26),
-        _bursts(14),
+        _bursts(20),
         Series(name=LOOPBACK, scenarios=("typing",), blocks=24, legs=("socks",), tor=False),
         Series(name=IN_LOOP, scenarios=("typing",), blocks=20, legs=("socks",), engines=False),
     ]
