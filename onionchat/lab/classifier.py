@@ -91,7 +91,7 @@ def _makers(seed: int) -> list[Maker]:
         return make_pipeline(
             RobustScaler(quantile_range=(10, 90)),
             FunctionTransformer(np.clip, kw_args={"a_min": -2, "a_max": 2}),  # one odd window is no scale
-            LogisticRegression(C=0.05, max_iter=500),
+            LogisticRegression(C=0.3, max_iter=500),
         )
 
     def boosted() -> Any:

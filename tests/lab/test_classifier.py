@@ -22,7 +22,7 @@ def test_stretches_of_time_are_of_about_the_same_length(blocks: int, count: int)
 
 def test_a_shift_is_found() -> None:
     random = np.random.default_rng(1)
-    first, second = random.normal(size=(2, 60, 10))
+    first, second = random.normal(size=(2, 120, 10))
     second[:, 3] += 1.5
     verdict = judge(*held_out(first, second, seed=SEED), seed=SEED)
     assert verdict.auc > 0.7
