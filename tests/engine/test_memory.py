@@ -16,7 +16,7 @@ from onionchat.engine.process import overwriting
 from onionchat.lab.memory import Sought
 from tests.crypto.searching import KEY, resting, searched
 
-from .world import Running
+from .world import Running, eventually
 
 FREES = """
     for size in (1, 3, 20, 600, 5000, 200_000):
@@ -74,5 +74,6 @@ def test_an_engine_has_forgotten_the_passphrase(tmp_path: Path, way: str) -> Non
     with Running(tmp_path, passphrase=given, name=name) as running, running.client() as client:
         if given is None:
             client.ask(requests.Unlock(passphrase=passphrase, create=True))
+        eventually(lambda: client.ask(requests.Status()).vault == "open")
         found = searched(running.children["engine"], sought)
     assert found.by_kind() == {"the vault's name": 1}, found.by_place()

@@ -18,7 +18,7 @@ from onionchat.control.replies import AnyResult, StatusReport
 from onionchat.errors import ControlError
 
 PASSPHRASE = "only for a test"
-PATIENCE = 30.0
+PATIENCE = 120.0
 T = TypeVar("T")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,6 +95,7 @@ def test_a_short_cut_leads_to_the_newest_service_socket(tmp_path: Path) -> None:
         assert answer == b"\x05\x05", "there is none yet"
         with socket.socket(socket.AF_UNIX) as old:
             old.bind(str(tmp_path / "old.s"))
+            time.sleep(0.05)  # file systems tell times apart by the kernel's ticks
             with echoing(socket.AF_UNIX, str(tmp_path / "new.s")):
                 client, answer = ask(proxy, 3, b"\x05onion", 80)
                 with client:

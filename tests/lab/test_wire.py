@@ -15,7 +15,7 @@ from onionchat.lab.legs import Packets, Wire
 from onionchat.lab.stage import busiest
 from onionchat.lab.wire import Aim
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 @contextmanager

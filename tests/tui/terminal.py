@@ -22,7 +22,7 @@ from onionchat.errors import OnionchatError
 
 from .engine import FakeClient, FakeEngine
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 """Only for what never comes: a machine may be slow."""
 
 KEYBOARD = re.compile(rb"\x1b\[[<>=][0-9;]*u")
