@@ -8,8 +8,9 @@ SHELL := /bin/bash
 demo: .venv/ready tor
 	@$(BIN)/onionchat demo
 
+# WITHOUT names what need not run again.
 test: .venv/ready tor
-	@$(BIN)/python -m pytest -n auto tests --ignore=tests/system
+	@$(BIN)/python -m pytest -n auto tests $(addprefix --ignore=tests/,system $(WITHOUT))
 	@$(BIN)/python -m pytest tests/system
 
 lint: .venv/ready
