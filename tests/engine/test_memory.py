@@ -74,6 +74,6 @@ def test_an_engine_has_forgotten_the_passphrase(tmp_path: Path, way: str) -> Non
     with Running(tmp_path, passphrase=given, name=name) as running, running.client() as client:
         if given is None:
             client.ask(requests.Unlock(passphrase=passphrase, create=True))
-        eventually(lambda: client.ask(requests.Status()).vault == "open")
+        eventually(lambda: running.status().vault == "open")
         found = searched(running.children["engine"], sought)
     assert found.by_kind() == {"the vault's name": 1}, found.by_place()
