@@ -23,6 +23,7 @@ from ..protocol.invite import decode
 from ..protocol.record import IdentityRecord, InviteRecord, pack
 from ..store import create_vault, open_vault, vault_exists
 from . import report
+from .doors import serve_contact, serve_invite
 from .engine import Engine
 from .policy_answer import PolicyRequest, answer_policy, answer_window
 from .process import give_back_memory
@@ -220,7 +221,7 @@ class Answers:
         book.persist(do.Persist(puts=((do.Key(kind="invite", key=record.id), pack(record)),)))
         invitation = book.invitation(record)
         book.invitations[record.id] = invitation
-        engine.serve_invite(record)
+        serve_invite(engine, record)
         made = report.invite(invitation, reachable=False)
         engine.tell(notices.InviteChanged(invite=made, state="open"))
         return made
@@ -258,7 +259,7 @@ class Answers:
         )
         book.contacts[contact.record.id] = contact
         engine.seat(contact)
-        engine.serve_contact(contact)
+        serve_contact(engine, contact)
         engine.start_contact(contact)
         made = report.contact(contact)
         engine.tell(notices.ContactChanged(contact=made))

@@ -8,33 +8,30 @@ decide, this file only does.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
 import os
 import socket
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import trio
 import trio.lowlevel
 
-from ..control import notices, run_folder
-from ..crypto.onion import OnionKey, onion_address
+from ..control import notices
+from ..crypto.onion import OnionKey
 from ..errors import ConnectionLost, StoreError
 from ..protocol import commands as do
 from ..protocol import events
-from ..protocol.constants import VIRTUAL_PORT
 from ..protocol.contact import Contact, Surroundings
 from ..protocol.invitation import Invitation
 from ..protocol.pace import Pace
-from ..protocol.record import InviteRecord
 from ..store import Vault
-from ..tor import Line, dial
+from ..tor import Line
 from . import report
 from .book import Book
 from .clock import Clock
 from .connection import Connections, Connector, Deliver
+from .doors import connector, serve_contact, serve_invite
 from .launch import Launch
 from .plan import Plan
 from .reconsider import reconsider
@@ -43,7 +40,6 @@ from .service import Services
 from .timekeeper import Timekeeper
 from .torkeeper import TorKeeper
 
-DIAL_SECONDS = 90.0
 INVITES_SECONDS = 30.0
 STORE_RETRY_SECONDS = 10.0
 """Before a contact is dialled again, or its deadlines are seen to, when something could not be stored."""
@@ -113,9 +109,9 @@ class Engine:
         for contact in list(book.contacts.values()):
             self._attempt(contact, events.DeadlinePassed())  # nothing expired is ever handed out
         for contact in book.contacts.values():
-            self.serve_contact(contact)
+            serve_contact(self, contact)
         for invitation in book.invitations.values():
-            self.serve_invite(invitation.record)
+            serve_invite(self, invitation.record)
         self.tell(notices.VaultChanged(vault="open"))
         if self.tor.state.ready:
             self._tor_ready()
@@ -125,26 +121,6 @@ class Engine:
         if self.book is None:
             raise StoreError("the vault is locked", hint="unlock it first")
         return self.book
-
-    def serve_contact(self, contact: Contact) -> None:
-        """Run a contact's pair address, and the invite's by which it still knows us, unless we are hidden."""
-        if contact.visible and not self.services.runs(contact.onion.public):
-            self._listen(contact.onion, partial(self._accepted_at_pair, contact.record.id))
-        record = self.opened().used_invites.get(contact.record.invite)
-        if record is not None:
-            self.serve_invite(record)
-
-    def serve_invite(self, record: InviteRecord) -> None:
-        """Run an invite's onion service, unless we appear offline as its identity.
-
-        It outlives its first use until the contact has our address.
-        """
-        user = self.opened().contacts.get(record.contact)
-        holder = user.record if user is not None else None
-        key = OnionKey.from_seed(record.onion_seed)
-        hidden = self.opened().policies.hidden_by(holder, record.identity) is not None
-        if not hidden and not self.services.runs(key.public):
-            self._listen(key, partial(self._accepted_at_invite, record.id))
 
     def seat(self, contact: Contact) -> None:
         """A new contact takes its place among the others; theirs may change with it."""
@@ -299,7 +275,7 @@ class Engine:
         self.seat(contact)
         self._owners.update(dict.fromkeys(contact.links, contact))
         self.time.expect(invitation, None)
-        self.serve_contact(contact)
+        serve_contact(self, contact)
         self.time.expect(contact, contact.next_deadline)
         self.tell(notices.InviteChanged(invite=invite, state="used"))
 
@@ -310,28 +286,12 @@ class Engine:
 
     # --- connections -----------------------------------------------------------------------------
 
-    def _listen(self, key: OnionKey, accepted: Callable[[socket.socket], None]) -> None:
-        path = None
-        if self.plan.tor == "managed":
-            path = run_folder(Path(self.plan.vault)) / f"{self._socket_name(key)}.s"
-        self.services.add(key, path, accepted)
-
-    def _socket_name(self, _key: OnionKey) -> str:
+    def socket_name(self, _key: OnionKey) -> str:
         """Random: names stay in the folder's blocks on the disk, and must not tell whose address this was."""
         return os.urandom(6).hex()
 
-    def _accepted_at_pair(self, contact: bytes, connection: socket.socket) -> None:
-        self._accepted(self.opened().contacts.get(contact), connection)
-
-    def _accepted_at_invite(self, invite: bytes, connection: socket.socket) -> None:
-        book = self.opened()
-        used = book.used_invites.get(invite)
-        user = book.contacts.get(used.contact) if used is not None else None
-        self._accepted(user or book.invitations.get(invite), connection, at_invite=True)
-
-    def _accepted(
-        self, machine: Machine | None, connection: socket.socket, *, at_invite: bool = False
-    ) -> None:
+    def accept(self, machine: Machine | None, connection: socket.socket, *, at_invite: bool) -> None:
+        """Take a connection that somebody made at one of our addresses to the machine of that address."""
         if machine is None:
             connection.close()
             return
@@ -344,17 +304,7 @@ class Engine:
         socks = self.tor.socks
         if socks is None or isinstance(machine, Invitation):
             return _nowhere
-        # tor never shares a circuit between two user names: one for each identity and contact
-        isolated = machine.record.identity + machine.record.id
-        return partial(
-            dial,
-            socks=socks,
-            user=hashlib.blake2b(isolated, key=self._socks_salt, digest_size=16).hexdigest(),
-            password=hashlib.blake2b(isolated, key=self._socks_salt, digest_size=32).hexdigest(),
-            onion=onion_address(onion),
-            port=VIRTUAL_PORT,
-            timeout=DIAL_SECONDS,
-        )
+        return connector(socks, self._socks_salt, machine.record, onion)
 
     def _to(self, link: int) -> Deliver:
         return partial(self._deliver, link)

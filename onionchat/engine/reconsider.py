@@ -14,6 +14,7 @@ from ..protocol import events
 from ..protocol.contact import Contact
 from ..protocol.invitation import Invitation
 from . import report
+from .doors import serve_contact, serve_invite
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -53,7 +54,7 @@ def _reconsider_contact(engine: Engine, contact: Contact) -> None:
     finally:  # what could not be stored was read again, and is under the same policies
         contact = book.contacts.get(contact.record.id, contact)
         if contact.visible and not engine.services.runs(contact.onion.public):
-            engine.serve_contact(contact)
+            serve_contact(engine, contact)
             engine.start_contact(contact)
         place, places = book.policies.place(contact.record.id)
         for link in contact.links:
@@ -69,4 +70,4 @@ def _reconsider_invitation(engine: Engine, invitation: Invitation) -> None:
     if visible is not invitation.visible:
         engine.apply(invitation, events.PresenceChosen(visible=visible))
         engine.services.remove(invitation.onion.public)
-        engine.serve_invite(invitation.record)
+        serve_invite(engine, invitation.record)

@@ -66,7 +66,8 @@ class NearEngine(Engine):
             control_password=None,
         )
 
-    def _socket_name(self, key: OnionKey) -> str:
+    def socket_name(self, key: OnionKey) -> str:
+        """From the address, so that others find it."""
         return key.public[:_NAME_BYTES].hex()
 
     def _connector(self, machine: Machine, onion: bytes) -> Connector:

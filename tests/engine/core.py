@@ -93,7 +93,7 @@ class Core(Engine):
 
     peers: Sequence[Path] = ()
 
-    def _socket_name(self, key: OnionKey) -> str:
+    def socket_name(self, key: OnionKey) -> str:
         return key.public[:6].hex()
 
     def _connector(self, machine: Machine, onion: bytes) -> Connector:
