@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MIN_TICK: Final = 0.25
 MAX_TICK: Final = 30.0
-_HOST_PORT: Final = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(?P<port>\d{1,5})")
+_HOST_PORT: Final = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(?P<port>[0-9]{1,5})")
 
 OPTIONS: Final = (
     click.option("--amnesic", is_flag=True, help="Keep everything in memory; all is gone at the end."),
