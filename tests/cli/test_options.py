@@ -13,8 +13,8 @@ from onionchat.protocol import constants
 
 def test_ticks_are_bounded_alike_everywhere() -> None:
     bounds = (constants.MIN_TICK_MS / 1000, constants.MAX_TICK_MS / 1000)
-    assert (options.MIN_TICK, options.MAX_TICK) == bounds
-    assert (limits.MIN_TICK, limits.MAX_TICK) == bounds
+    assert bounds == (options.MIN_TICK, options.MAX_TICK)
+    assert bounds == (limits.MIN_TICK, limits.MAX_TICK)
 
 
 @pytest.mark.parametrize("port", ["\u0669\u0660\u0665\u0661", "0", "65536", "", "-1"])
