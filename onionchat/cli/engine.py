@@ -11,7 +11,7 @@ import click
 from ..errors import ControlError
 from .secret import ask_passphrase, passphrase_from
 from .session import Session, ask, json_option, pass_session
-from .span import moment
+from .span import in_words, moment
 from .table import aligned
 
 if TYPE_CHECKING:
@@ -127,6 +127,8 @@ def _look(report: StatusReport) -> str:
         rows.append(("timing", _timing(report)))
     if tor.problem:
         rows.append(("problem", tor.problem))
+    if report.clock_behind:
+        rows.append(("clock", f"{in_words(report.clock_behind)} behind what the vault has seen: set it"))
     if report.starved_ms >= STARVED_MS:
         rows.append(("starved", f"the engine waited {report.starved_ms:.0f} ms for the processor"))
     return aligned(rows)

@@ -66,6 +66,8 @@ class StatusReport(Result, frozen=True, kw_only=True, tag="status"):
     """Whether the process that sends has real-time priority."""
     tor_realtime: bool = False
     """Whether our tor has; a system tor is not looked at."""
+    clock_behind: float = 0.0
+    """Seconds that the machine's clock is behind the latest time that the open vault has seen."""
 
 
 class Identity(Result, frozen=True, kw_only=True, tag="identity"):

@@ -174,6 +174,7 @@ class Answers:
                 identities=[
                     report.identity(record, len(book.of_identity(record.id)))
                     for record in book.identities.values()
+            clock_behind=engine.clock.behind() if engine.book is not None else 0.0,
                 ]
             )
         name = _name(request.name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Final
 
 import msgspec
 
@@ -19,6 +20,7 @@ from ..protocol.delivery import Inbox, Outbox
 from ..protocol.invitation import Invitation
 from ..protocol.pace import Pace
 from ..protocol.record import (
+    ClockRecord,
     ContactRecord,
     IdentityRecord,
     InviteRecord,
@@ -34,24 +36,37 @@ from ..protocol.talk import Talk
 from ..protocol.timeline import Timeline
 from ..store import Name, Record, Vault
 from .policy import Policies
+from .clock import Clock
 
 IN_A_CONTACT = ("message", "outgoing", "seen", "session")
+NOTE_SECONDS: Final = 60.0
+"""How far the time that the vault has seen may lag behind, where something is stored anyway."""
 
 
 class Book:
     """Identities, open invites and contacts of an open vault.
 
     ``pace`` is what holds where nothing was set; ``failed`` is told when the vault can store nothing more
-    until it is opened again.
+    until it is opened again; ``clock`` goes on from the latest time that the vault has seen.
     """
 
     def __init__(
-        self, vault: Vault, around: Surroundings, pace: Pace, failed: Callable[[StoreError], None]
+        self,
+        vault: Vault,
+        around: Surroundings,
+        pace: Pace,
+        failed: Callable[[StoreError], None],
+        clock: Clock,
     ) -> None:
         self._vault = vault
         self._around = around
         self._failed = failed
         self.identities = {r.id: r for r in self._all("identity", IdentityRecord)}
+        self._clock = clock
+        self._noted = 0.0
+        for _, noted in self._scan("clock", b"", ClockRecord):
+            self._noted = noted.seen
+            clock.carry_on(noted.seen, noted.wall)
         settings = [found for _, found in self._scan("settings", b"", SettingsRecord)]
         self.policies = Policies(settings[0] if settings else SettingsRecord(), self.identities, pace)
         contacts = self._all("contact", ContactRecord)
@@ -76,10 +91,29 @@ class Book:
             StoreError: nothing of it was stored.
         """
         with self._usable():
-            self._vault.commit(
-                puts=[Record(name=_name(key), value=value) for key, value in command.puts],
-                drops=[_name(key) for key in command.drops],
-            )
+        now = self._clock.now()
+        puts = [Record(name=_name(key), value=value) for key, value in command.puts]
+        if now - self._noted >= NOTE_SECONDS:
+            noted = ClockRecord(seen=now, wall=self._clock.wall())
+            puts.append(Record(name=Name(kind="clock", scope=b"", key=b""), value=pack(noted)))
+            self._vault.commit(puts=puts, drops=[_name(key) for key in command.drops])
+        if len(puts) > len(command.puts):
+            self._noted = now
+
+    def note_time(self, after: float) -> None:
+        """Have the vault remember what time it is, ``after`` so many seconds without that.
+
+        Raises:
+            StoreError: it could not be stored.
+        """
+        if self._clock.now() - self._noted >= max(after, NOTE_SECONDS):
+            self.persist(Persist())
+
+    def close(self) -> None:
+        """Remember the time once more and close the vault; with one that has failed, the latter alone."""
+        with contextlib.suppress(StoreError):
+            self.note_time(0.0)
+        self._vault.close()
 
     def reload(self, contact: bytes) -> Contact | None:
         """The contact as the vault has it.

@@ -42,6 +42,8 @@ from .torkeeper import TorKeeper
 
 INVITES_SECONDS = 30.0
 STORE_RETRY_SECONDS = 10.0
+NOTE_TIME_SECONDS = 600.0
+"""How often the vault is told what time it is where nothing else is stored."""
 """Before a contact is dialled again, or its deadlines are seen to, when something could not be stored."""
 Machine = Contact | Invitation
 
@@ -100,7 +102,7 @@ class Engine:
             StoreError: it cannot be read; it is closed again.
         """
         try:
-            book = Book(vault, self.around, self.pace, self._vault_failed)
+            book = Book(vault, self.around, self.pace, self._vault_failed, self.clock)
         except StoreError:
             vault.close()
             raise
@@ -324,12 +326,17 @@ class Engine:
         self._attempt(machine, events.DeadlinePassed())
 
     async def keep_invites(self) -> None:
-        """End invites whose time has passed."""
+        """End invites whose time has passed, and have the vault remember what time it is."""
         while True:
             await trio.sleep(INVITES_SECONDS)
             self._end_invitations()
 
     def _end_invitations(self) -> None:
+            if self.book is not None:
+                try:
+                    self.book.note_time(NOTE_TIME_SECONDS)
+                except StoreError as error:
+                    self._troubled(error)
         now = self.clock.now()
         for invitation in list(self.book.invitations.values()) if self.book is not None else ():
             if invitation.invite.expired(now):

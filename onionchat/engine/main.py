@@ -149,8 +149,8 @@ async def _serve(
                 server.close()
             nursery.cancel_scope.cancel()
     finally:  # last of all: a task that was about to run may still have something to store
-        if engine is not None and engine.vault is not None:
-            engine.vault.close()
+        if engine is not None and engine.book is not None:
+            engine.book.close()
     if engine.failure is not None:
         raise engine.failure
 

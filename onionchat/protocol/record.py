@@ -43,6 +43,14 @@ class SettingsRecord(_Record, kw_only=True):
     """Off line for everybody."""
 
 
+class ClockRecord(_Record, kw_only=True):
+    """The latest time that this vault saw; there is one, under the kind «clock» alone."""
+
+    seen: float
+    wall: float
+    """What the machine's clock said then: less, where it had been set back."""
+
+
 class InviteRecord(_Record, kw_only=True):
     """An open invite of ours, with the keys of its own onion service."""
 
