@@ -163,6 +163,7 @@ class Answers:
             starved_ms=self.starved_ms,
             metronome_realtime=engine.launch.has_realtime("metronome"),
             tor_realtime=engine.launch.has_realtime("tor"),
+            clock_behind=engine.clock.behind() if engine.book is not None else 0.0,
         )
 
     # --- identities and invites --------------------------------------------------------------------
@@ -174,7 +175,6 @@ class Answers:
                 identities=[
                     report.identity(record, len(book.of_identity(record.id)))
                     for record in book.identities.values()
-            clock_behind=engine.clock.behind() if engine.book is not None else 0.0,
                 ]
             )
         name = _name(request.name)

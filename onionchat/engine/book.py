@@ -30,17 +30,18 @@ from ..protocol.record import (
     SeenRecord,
     SessionRecord,
     SettingsRecord,
+    pack,
     unpack,
 )
 from ..protocol.talk import Talk
 from ..protocol.timeline import Timeline
 from ..store import Name, Record, Vault
-from .policy import Policies
 from .clock import Clock
+from .policy import Policies
 
-IN_A_CONTACT = ("message", "outgoing", "seen", "session")
 NOTE_SECONDS: Final = 60.0
 """How far the time that the vault has seen may lag behind, where something is stored anyway."""
+IN_A_CONTACT = ("message", "outgoing", "seen", "session")
 
 
 class Book:
@@ -61,12 +62,12 @@ class Book:
         self._vault = vault
         self._around = around
         self._failed = failed
-        self.identities = {r.id: r for r in self._all("identity", IdentityRecord)}
         self._clock = clock
         self._noted = 0.0
         for _, noted in self._scan("clock", b"", ClockRecord):
             self._noted = noted.seen
             clock.carry_on(noted.seen, noted.wall)
+        self.identities = {r.id: r for r in self._all("identity", IdentityRecord)}
         settings = [found for _, found in self._scan("settings", b"", SettingsRecord)]
         self.policies = Policies(settings[0] if settings else SettingsRecord(), self.identities, pace)
         contacts = self._all("contact", ContactRecord)
@@ -90,12 +91,12 @@ class Book:
         Raises:
             StoreError: nothing of it was stored.
         """
-        with self._usable():
         now = self._clock.now()
         puts = [Record(name=_name(key), value=value) for key, value in command.puts]
         if now - self._noted >= NOTE_SECONDS:
             noted = ClockRecord(seen=now, wall=self._clock.wall())
             puts.append(Record(name=Name(kind="clock", scope=b"", key=b""), value=pack(noted)))
+        with self._usable():
             self._vault.commit(puts=puts, drops=[_name(key) for key in command.drops])
         if len(puts) > len(command.puts):
             self._noted = now

@@ -41,9 +41,9 @@ from .timekeeper import Timekeeper
 from .torkeeper import TorKeeper
 
 INVITES_SECONDS = 30.0
-STORE_RETRY_SECONDS = 10.0
 NOTE_TIME_SECONDS = 600.0
 """How often the vault is told what time it is where nothing else is stored."""
+STORE_RETRY_SECONDS = 10.0
 """Before a contact is dialled again, or its deadlines are seen to, when something could not be stored."""
 Machine = Contact | Invitation
 
@@ -330,13 +330,13 @@ class Engine:
         while True:
             await trio.sleep(INVITES_SECONDS)
             self._end_invitations()
-
-    def _end_invitations(self) -> None:
             if self.book is not None:
                 try:
                     self.book.note_time(NOTE_TIME_SECONDS)
                 except StoreError as error:
                     self._troubled(error)
+
+    def _end_invitations(self) -> None:
         now = self.clock.now()
         for invitation in list(self.book.invitations.values()) if self.book is not None else ():
             if invitation.invite.expired(now):
