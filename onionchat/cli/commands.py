@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import chat, contact, engine, evidence, identity, invite, message, policy, serve
+from . import burn, chat, contact, engine, evidence, identity, invite, message, policy, serve
 
 COMMANDS = (
     serve.serve,
@@ -17,6 +17,7 @@ COMMANDS = (
     message.delete,
     message.lifetime,
     message.watch,
+    burn.burn,
     policy.policy,
     policy.presence,
     policy.window,

@@ -66,6 +66,10 @@ class Teller:
         return "identity", notice.identity.name
 
     @_told.register
+    def _(self, notice: notices.IdentityRemoved) -> tuple[str, ...]:
+        return "identity", f"{notice.identity}: burned"
+
+    @_told.register
     def _(self, notice: notices.InviteChanged) -> tuple[str, ...]:
         reach = ", reachable" if notice.state == "open" and notice.invite.reachable else ""
         return "invite", f"{notice.invite.invite} {notice.state}{reach}"

@@ -43,6 +43,12 @@ class IdentityChanged(Notice, frozen=True, kw_only=True, tag="identity"):
     identity: Identity
 
 
+class IdentityRemoved(Notice, frozen=True, kw_only=True, tag="identity-removed"):
+    """An identity was burned; its contacts and invites were said to be gone before."""
+
+    identity: str
+
+
 class InviteChanged(Notice, frozen=True, kw_only=True, tag="invite"):
     """An invite is new, reachable, used, or gone (revoked or past its time)."""
 
@@ -111,6 +117,7 @@ AnyNotice = (
     | ReachabilityChanged
     | VaultChanged
     | IdentityChanged
+    | IdentityRemoved
     | InviteChanged
     | ContactChanged
     | ContactRemoved

@@ -79,6 +79,15 @@ class IdentityList(Request, frozen=True, kw_only=True, tag="identity-list"):
     """Reply: `replies.Identities`."""
 
 
+class IdentityBurn(Request, frozen=True, kw_only=True, tag="identity-burn"):
+    """Burn an identity: its invites, contacts, messages, addresses and all keys. Reply: `replies.Done`.
+
+    Peers are told nothing and only see it offline.
+    """
+
+    identity: Handle
+
+
 class InviteCreate(Request, frozen=True, kw_only=True, tag="invite-create"):
     """A one-time invite that reaches ``identity``. Reply: `replies.Invite` with its code."""
 
@@ -125,6 +134,12 @@ class ContactRemove(Request, frozen=True, kw_only=True, tag="contact-remove"):
 
     The peer is told nothing and only sees us offline.
     """
+
+    contact: Handle
+
+
+class ConversationBurn(Request, frozen=True, kw_only=True, tag="conversation-burn"):
+    """Burn every message of a conversation here; the contact stays. Reply: `replies.Done`."""
 
     contact: Handle
 
@@ -242,6 +257,7 @@ AnyRequest = (
     | Stop
     | IdentityCreate
     | IdentityList
+    | IdentityBurn
     | InviteCreate
     | InviteList
     | InviteRevoke
@@ -249,6 +265,7 @@ AnyRequest = (
     | ContactList
     | ContactRename
     | ContactRemove
+    | ConversationBurn
     | Messages
     | Send
     | Delete

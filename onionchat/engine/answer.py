@@ -23,6 +23,7 @@ from ..protocol.invite import decode
 from ..protocol.record import IdentityRecord, InviteRecord, pack
 from ..store import create_vault, open_vault, vault_exists
 from . import report
+from .burn import burn_conversation, burn_identity
 from .doors import serve_contact, serve_invite
 from .engine import Engine
 from .policy_answer import PolicyRequest, answer_policy, answer_window
@@ -32,6 +33,7 @@ T = TypeVar("T")
 ContactRequest = (
     requests.ContactRemove
     | requests.ContactRename
+    | requests.ConversationBurn
     | requests.SetLifetime
     | requests.WindowAsk
     | requests.WindowAnswer
@@ -45,6 +47,7 @@ OpenRequest = (
     | PolicyRequest
     | requests.IdentityCreate
     | requests.IdentityList
+    | requests.IdentityBurn
     | requests.InviteCreate
     | requests.InviteList
     | requests.InviteRevoke
@@ -90,6 +93,11 @@ class Answers:
         match request:
             case requests.IdentityCreate() | requests.IdentityList():
                 return self._identity(request)
+            case requests.IdentityBurn(identity=identity):
+                burn_identity(
+                    self._engine, self._known(self._engine.opened().identities, identity, "identity")
+                )
+                return replies.Done()
             case requests.InviteCreate() | requests.InviteList() | requests.InviteRevoke():
                 return self._invite(request)
             case requests.InviteAccept():
@@ -109,6 +117,9 @@ class Answers:
                 self._engine.opened().burn(contact)
                 self._engine.forget(contact)
                 self._engine.tell(notices.ContactRemoved(contact=request.contact))
+                return replies.Done()
+            case requests.ConversationBurn():
+                burn_conversation(self._engine, contact)
                 return replies.Done()
             case requests.ContactRename(name=name):
                 self._engine.apply(contact, events.Renamed(name=_name(name)))

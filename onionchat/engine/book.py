@@ -146,6 +146,27 @@ class Book:
 
     def burn(self, contact: Contact) -> None:
         """Erase a contact with everything in it."""
+        self.persist(Persist(drops=tuple(self._everything(contact))))
+        self._forget(contact)
+
+    def burn_identity(self, identity: IdentityRecord) -> tuple[list[Contact], list[Invitation]]:
+        """Erase an identity with all that it has; gives the contacts and open invites that went with it."""
+        contacts = self.of_identity(identity.id)
+        invitations = [one for one in self.invitations.values() if one.record.identity == identity.id]
+        drops = [Key(kind="identity", key=identity.id)]
+        drops += [Key(kind="invite", key=one.record.id) for one in invitations]
+        for contact in contacts:
+            drops += self._everything(contact)
+        self.persist(Persist(drops=tuple(drops)))
+        for contact in contacts:
+            self._forget(contact)
+        for invitation in invitations:
+            del self.invitations[invitation.record.id]
+        del self.identities[identity.id]
+        return contacts, invitations
+
+    def _everything(self, contact: Contact) -> list[Key]:
+        """The names of all that the vault holds of a contact."""
         record = contact.record
         drops = [Key(kind="contact", key=record.id)]
         if record.invite:
@@ -153,9 +174,11 @@ class Book:
         for kind in IN_A_CONTACT:
             names = [found.name for found in self._vault.scan(kind, record.id)]
             drops += [Key(kind=kind, scope=name.scope, key=name.key) for name in names]
-        self.persist(Persist(drops=tuple(drops)))
-        del self.contacts[record.id]
-        self.used_invites.pop(record.invite, None)
+        return drops
+
+    def _forget(self, contact: Contact) -> None:
+        del self.contacts[contact.record.id]
+        self.used_invites.pop(contact.record.invite, None)
 
     def of_identity(self, identity: bytes) -> list[Contact]:
         """Its contacts, in order of creation."""

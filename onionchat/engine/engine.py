@@ -29,6 +29,7 @@ from ..store import Vault
 from ..tor import Line
 from . import report
 from .book import Book
+from .burn import in_one_commit
 from .clock import Clock
 from .connection import Connections, Connector, Deliver
 from .doors import connector, serve_contact, serve_invite
@@ -168,15 +169,16 @@ class Engine:
 
     # --- events and commands ---------------------------------------------------------------------
 
-    def apply(self, machine: Machine, event: events.Event) -> None:
-        """Give ``event`` to ``machine`` and perform what it commands.
+    def apply(self, machine: Machine, *happened: events.Event) -> None:
+        """Give what ``happened`` to ``machine`` and perform what it commands, all of it in one commit.
 
         Raises:
             StoreError: nothing was stored and nothing was done; the contact is as the vault has it.
         """
-        performed = machine.handle(event, self.clock.now())
+        now = self.clock.now()
+        performed = tuple(command for event in happened for command in machine.handle(event, now))
         try:
-            self._perform(machine, performed)
+            self._perform(machine, performed if len(happened) == 1 else in_one_commit(performed))
         except StoreError as error:
             self._restore(machine)
             self._troubled(error)

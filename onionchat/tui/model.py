@@ -137,6 +137,8 @@ class Model:
             case notices.IdentityChanged():
                 self.identities[notice.identity.identity] = notice.identity
                 self.identity = self.identity or notice.identity.identity
+            case notices.IdentityRemoved():
+                self._remove_identity(notice.identity)
             case notices.InviteChanged() if notice.state == "open":
                 self.invites[notice.invite.invite] = notice.invite
             case notices.InviteChanged():
@@ -161,6 +163,11 @@ class Model:
         if self._gone is not None:
             self._gone.add(message)
         self._messages.pop(message, None)
+
+    def _remove_identity(self, identity: str) -> None:
+        self.identities.pop(identity, None)
+        if self.identity == identity:
+            self.identity = next(iter(self.identities), None)
 
     def _remove_contact(self, contact: str) -> None:
         self.contacts.pop(contact, None)

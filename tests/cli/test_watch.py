@@ -39,6 +39,7 @@ STORY: list[tuple[n.AnyNotice, str]] = [
         n.MessageGone(contact="cafe0001", message="ffff0002", why="deleted"),
         "message  ffff0002  Bob: deleted",
     ),
+    (n.IdentityRemoved(identity="aaaa1111"), "identity  aaaa1111: burned"),
     (n.StoreTroubled(problem="the disk is full", hint="free some"), "vault  the disk is full; free some"),
     (n.StoreTroubled(problem="the disk is full"), "vault  the disk is full"),
     (n.Starved(milliseconds=301.7), "engine  waited 302 ms for the processor"),

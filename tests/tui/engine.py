@@ -236,12 +236,17 @@ class FakeClient:
                 )
                 self.waiting.put_nowait(notices.MessageArrived(message=sent))
                 return sent
+            case _:
+                self._end(request)
+        return replies.Done()
+
+    def _end(self, request: AnyRequest) -> None:
+        match request:
+            case requests.IdentityBurn():
+                self.waiting.put_nowait(notices.IdentityRemoved(identity=request.identity))
             case requests.Stop():
                 self.waiting.put_nowait(notices.Stopping())
                 self.waiting.put_nowait(None)
-            case _:
-                pass
-        return replies.Done()
 
 
 def lines(app: OnionchatApp, part: str = "") -> list[str]:

@@ -59,6 +59,8 @@ SCREENS: dict[str, list[str]] = {
     "delete": ["shift+tab", "d"],
     "rename": ["shift+tab", "shift+tab", "r"],
     "remove": ["shift+tab", "shift+tab", "d"],
+    "burn messages": ["shift+tab", "shift+tab", "b"],
+    "burn identity": ["ctrl+g", "d"],
     "stop": ["ctrl+s"],
 }
 

@@ -378,6 +378,43 @@ async def test_a_contact_is_removed_after_one_sentence(engine: FakeEngine) -> No
         assert "Carol" in shown(app)
 
 
+async def test_the_messages_with_a_contact_are_burned_after_one_sentence(engine: FakeEngine) -> None:
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        app.screen.query_one(ContactList).focus()
+        await pilot.press("b")
+        await pilot.pause()
+        assert "it cannot be undone" in shown(app, "#sheet")
+        await pilot.press("enter")  # the harmless choice comes first
+        await pilot.pause()
+        assert engine.of(requests.ConversationBurn) == []
+        await pilot.press("b", "down", "enter")
+        await pilot.pause()
+        assert engine.of(requests.ConversationBurn) == [requests.ConversationBurn(contact="c1")]
+        assert isinstance(app.screen, MainScreen)
+
+
+async def test_an_identity_is_burned_after_one_sentence(engine: FakeEngine) -> None:
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+g", "end")
+        await pilot.pause()
+        assert "burn" not in shown(app, "KeyBar")  # there is no identity on that line
+        await pilot.press("d")
+        assert "it cannot be undone" not in shown(app)
+        await pilot.press("home", "d")
+        await pilot.pause()
+        assert "Ada with all its contacts" in shown(app, "#sheet")
+        await pilot.press("down", "enter")
+        await pilot.pause()
+        assert engine.of(requests.IdentityBurn) == [requests.IdentityBurn(identity="a1")]
+        assert isinstance(app.screen, MainScreen)
+        assert app.session.model.identity == "a2"
+        assert [*app.session.model.identities] == ["a2"]
+
+
 async def test_escape_changes_nothing(engine: FakeEngine) -> None:
     app = engine.app(conversation="c1")
     async with app.run_test() as pilot:

@@ -155,7 +155,7 @@ class MainScreen(Panel[None]):
                 return model.conversation is not None
             case "write":
                 return model.conversation is not None and not self.composer.has_focus
-            case "rename_contact" | "remove_contact":
+            case "rename_contact" | "remove_contact" | "burn_conversation":
                 return self.contacts.chosen is not None
             case "delete_message":
                 return self.view.selected is not None
@@ -367,6 +367,21 @@ class MainScreen(Panel[None]):
             f"This erases {name}, all messages and the keys you share; it cannot be undone. {name} is not "
             "told and only sees you offline.",
             [Choice(label=f"Yes, remove {name}", request=requests.ContactRemove(contact=contact.contact))],
+        )
+        self.app.push_screen(sheet)
+
+    def action_burn_conversation(self) -> None:
+        """Burn the messages with the contact under the cursor."""
+        contact = self.session.model.contacts.get(self.contacts.chosen or "")
+        if contact is None:
+            return
+        name = wording.name(contact.name)
+        sheet = ConfirmSheet(
+            self.session,
+            f"Burn the messages with {name}",
+            f"This erases every message with {name} here, also what was not sent yet; it cannot be undone. "
+            f"{name} stays a contact, is not told, and keeps what was received.",
+            [Choice(label="Yes, burn them", request=requests.ConversationBurn(contact=contact.contact))],
         )
         self.app.push_screen(sheet)
 

@@ -6,18 +6,20 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets.option_list import Option
 
 from ...control.limits import MAX_NAME
 from ...control.replies import Contact, Identity
-from ...control.requests import ContactRename, IdentityCreate
+from ...control.requests import ContactRename, IdentityBurn, IdentityCreate
 from ...control.text import plain
 from ...errors import ConfigError
 from .. import wording
 from ..session import Session
 from ..widgets.choices import Choices
 from ..widgets.entry import Entry
+from .confirm import Choice, ConfirmSheet
 from .panel import Sheet, prose
 
 NEW = "new"
@@ -49,6 +51,14 @@ class IdentitySheet(Sheet[Identity]):
 class IdentitiesSheet(Sheet[str]):
     """Choose as whom to write. Dismissed with the identity's handle, or `NEW`."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "d,delete",
+            "burn",
+            "Burn",
+            tooltip="Burn the marked identity: contacts, messages, keys, addresses.",
+        ),
+    ]
     TITLE: ClassVar[str] = "Write as"
 
     def parts(self) -> ComposeResult:
@@ -71,6 +81,43 @@ class IdentitiesSheet(Sheet[str]):
     def selected(self, event: Choices.OptionSelected) -> None:
         """Write as this one."""
         self.dismiss(event.option.id)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Nothing is burned where no identity is marked."""
+        return self._marked is not None if action == "burn" else True
+
+    @property
+    def _marked(self) -> Identity | None:
+        """The identity under the cursor; None on the last line, and before there are any."""
+        for choices in self.query(Choices):
+            if choices.highlighted is not None:
+                handle = choices.get_option_at_index(choices.highlighted).id
+                return self.session.model.identities.get(handle or "")
+        return None
+
+    @on(Choices.OptionHighlighted)
+    def highlighted(self) -> None:
+        """What can be done depends on it."""
+        self.refresh_bindings()
+
+    def action_burn(self) -> None:
+        """Burn the identity under the cursor."""
+        identity = self._marked
+        if identity is None:
+            return
+        name = wording.name(identity.name)
+        sheet = ConfirmSheet(
+            self.session,
+            f"Burn the identity {name}",
+            f"This erases {name} with all its contacts, messages, invites and keys; it cannot be undone. "
+            f"Nobody is told: contacts only see {name} offline from now on.",
+            [Choice(label=f"Yes, burn {name}", request=IdentityBurn(identity=identity.identity))],
+        )
+        self.app.push_screen(sheet, self._burned)
+
+    def _burned(self, done: bool | None) -> None:
+        if done:
+            self.dismiss(None)
 
     def _line(self, identity: Identity) -> Content:
         contacts = [one for one in self.session.model.contacts.values() if one.identity == identity.identity]

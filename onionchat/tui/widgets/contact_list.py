@@ -30,6 +30,12 @@ class ContactList(OptionList):
             "Remove",
             tooltip="Burn this contact: keys, messages and address.",
         ),
+        Binding(
+            "b",
+            "screen.burn_conversation",
+            "Burn messages",
+            tooltip="Burn all messages with this contact, and keep the contact.",
+        ),
     ]
 
     def __init__(self) -> None:
