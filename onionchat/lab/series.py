@@ -106,7 +106,7 @@ def quick() -> list[Series]:
 
 BLOCKS: Final = 1600
 """Of the series whose AUC has a bound. With half as many the interval of a wire that tells nothing ends above
-that bound by chance in one of eleven comparisons, and there are more than eleven; with these in one of 300."""
+that bound by chance in one of eleven comparisons, and there are more; with these in one of 300."""
 
 
 def full() -> list[Series]:
