@@ -1,8 +1,9 @@
 """The vault: sealed, erasable records."""
 
+from .burning import burn_vault, destroy_keys, finish_burn
 from .diskvault import DiskVault
 from .lock import VaultLock
-from .opening import FLOOR, create_vault, open_vault, vault_exists
+from .opening import FLOOR, create_vault, open_vault, recover_vault, vault_exists, vault_needs
 from .record import Name, Record
 from .slot import ErasableSlot, FileSlot
 from .vault import MemoryVault, Vault
@@ -17,7 +18,12 @@ __all__ = [
     "Record",
     "Vault",
     "VaultLock",
+    "burn_vault",
     "create_vault",
+    "destroy_keys",
+    "finish_burn",
     "open_vault",
+    "recover_vault",
     "vault_exists",
+    "vault_needs",
 ]

@@ -81,6 +81,13 @@ def reserve(descriptor: int, size: int) -> None:
         os.posix_fallocate(descriptor, 0, size)
 
 
+def truncate(descriptor: int, size: int) -> None:
+    """Cut the file to ``size`` bytes, on the disk when this returns."""
+    with own_words("shorten its files"):
+        os.ftruncate(descriptor, size)
+        os.fsync(descriptor)
+
+
 def sync_folder(folder: Path) -> None:
     """Return once the names in this folder are on the disk."""
     with own_words("bring its folder to the disk"):

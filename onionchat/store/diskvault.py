@@ -16,11 +16,15 @@ from ..crypto import RandomSource
 from ..crypto.passphrase import PassphraseCost
 from ..crypto.sealing import KEY_SIZE, seal, unseal
 from ..errors import DecryptionError, DiskFull, LocalProtocolError, StoreError, VaultCorrupt
+from .header import Header
 from .index import Index
 from .page import Entry
 from .record import Name, Record, Tags, scope_tag
+from .rootslot import RootSlot
 from .rows import Rows
 from .tree import KeyTree
+from .unlocking import Unlocking
+from .ways import Keyring
 
 _ROW_AD: Final = b"onionchat/1 row of the vault"
 
@@ -28,11 +32,21 @@ _ROW_AD: Final = b"onionchat/1 row of the vault"
 class DiskVault:
     """An open vault; made by `create_vault` and `open_vault`."""
 
-    def __init__(self, tree: KeyTree, rows: Rows, *, cost: PassphraseCost, random: RandomSource) -> None:
+    def __init__(
+        self,
+        tree: KeyTree,
+        rows: Rows,
+        *,
+        root: RootSlot,
+        header: Header,
+        keyring: Keyring,
+        random: RandomSource,
+    ) -> None:
         self._tree = tree
         self._rows = rows
-        self._cost = cost
         self._random = random
+        self.unlocking = Unlocking(root, header, keyring, self._change_key, random)
+        """The ways to unlock this vault, to look at and to change."""
         self._index = Index()
         self._usable = True
         self._closed = False
@@ -48,7 +62,7 @@ class DiskVault:
     @property
     def cost(self) -> PassphraseCost:
         """What a try of the passphrase costs."""
-        return self._cost
+        return self.unlocking.cost
 
     def commit(self, puts: Sequence[Record] = (), drops: Sequence[Name] = ()) -> None:
         """See `Vault.commit`. Four syncs for an erasure, five where something is put."""
@@ -102,6 +116,16 @@ class DiskVault:
         with suppress(StoreError):  # everything that must last is on the disk already
             self._rows.close()
 
+    def _change_key(self, key: bytes) -> None:
+        self._require_usable()
+        try:
+            self._tree.change_key(key)
+        except DiskFull:
+            raise
+        except BaseException:
+            self._usable = False
+            raise
+
     def _slots_of(self, names: Sequence[Name]) -> dict[int, Tags]:
         found = {}
         for name in names:
@@ -125,6 +149,8 @@ class DiskVault:
 
     def _match_rows(self) -> None:
         """Delete rows that a crash left without a key, and miss none that has one."""
+        if not self._tree.page_count:  # a new vault, or one that was burned to look like one
+            self._rows.clear()
         present, keyed = self._rows.slots(), self._index.taken()
         if not keyed <= present:
             raise VaultCorrupt("rows of the vault are missing")

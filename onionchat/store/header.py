@@ -1,7 +1,8 @@
 """The vault's first file: which format this is, and how its passphrase becomes a key.
 
-Laws: nothing secret stands here. It never changes while the vault lives; the key tree's root is sealed with
-the whole header as associated data, so that whoever changes a byte of it has a vault that does not open.
+Laws: nothing secret stands here. It never changes while the vault lives; every way to unlock, and the key
+tree's root, are sealed with the whole header as associated data, so that whoever changes a byte of it has a
+vault that does not open.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Final, Self
 from ..crypto.passphrase import MIB, SALT_SIZE, PassphraseCost
 from ..errors import StoreError, VaultCorrupt, VaultTooNew
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 _MAGIC: Final = b"onionchat vault\n"
 _VERSION: Final = struct.Struct(">H")
 _FIELDS: Final = struct.Struct(f">QI{SALT_SIZE}s")
@@ -52,8 +53,13 @@ class Header:
         (version,) = _VERSION.unpack_from(data, len(_MAGIC))
         if version > FORMAT_VERSION:
             raise VaultTooNew(f"the vault has format {version}; this onionchat knows {FORMAT_VERSION}")
+        if version < FORMAT_VERSION:
+            raise VaultCorrupt(
+                f"the vault has format {version}, which was never released; this onionchat cannot read it",
+                hint="use the onionchat that made it, or start a new vault elsewhere",
+            )
         body, checksum = data[:-_CHECKSUM_SIZE], data[-_CHECKSUM_SIZE:]
-        if len(data) != _SIZE or checksum != _checksum(body) or version < FORMAT_VERSION:
+        if len(data) != _SIZE or checksum != _checksum(body):
             raise VaultCorrupt("the vault's header is damaged")
         memory, passes, salt = _FIELDS.unpack_from(body, len(_MAGIC) + _VERSION.size)
         if memory > _MOST_MEMORY or not 0 < passes <= _MOST_PASSES:

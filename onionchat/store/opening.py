@@ -1,7 +1,7 @@
 """Making a vault and opening one.
 
 Laws: a vault is there or it is not: it is made beside its place and moved in whole. Nothing of an existing
-one is written before its lock on the rows is held and its header understood.
+one is written before its lock on the rows is held and its header understood. A passphrase is stretched once.
 
 In the folder are ``lock`` and ``sealed``; in that ``header``, ``rows``, ``keys``, ``table.0``, ``table.1``
 and ``root``.
@@ -11,18 +11,24 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from ..crypto import RandomSource
+from ..crypto.factor import NO_FACTORS, Factors
 from ..crypto.passphrase import LOW_MEMORY_COST, SALT_SIZE, PassphraseCost, affordable_cost, unlocking_key
 from ..errors import StoreError
 from . import disk
 from .diskvault import DiskVault
+from .entry import Sealed
 from .header import Header
+from .rootslot import RootSlot
 from .rows import Rows
 from .slot import FileSlot
 from .tree import KeyTree
+from .unlocking import require_some
+from .ways import Needs
 
 FLOOR: Final = LOW_MEMORY_COST.memory
 """Bytes of memory that a try of a real vault's passphrase costs at least. Only tests go below."""
@@ -64,35 +70,92 @@ def create_vault(
     """
     if vault_exists(folder):
         raise StoreError("there is a vault in this folder already", hint="open it, or choose another folder")
-    if not passphrase:
-        raise StoreError("an empty passphrase protects nothing", hint="choose a passphrase")
+    require_some(passphrase)
     disk.prepare_folder(folder)
     header = Header(salt=random(SALT_SIZE), cost=cost or affordable_cost(_available_memory()))
     header.require(floor)
-    key = unlocking_key(passphrase, header.salt, header.cost)
+    stretched = unlocking_key(passphrase, header.salt, header.cost)
     draft = folder / _DRAFT
     with disk.own_words("make its files"):
         if draft.exists():  # of a making that was cut short; nobody has kept anything in it
             shutil.rmtree(draft)
         draft.mkdir(mode=0o700)
-    _lay_out(draft, header, key, random)
+    _lay_out(draft, header, stretched, random)
     with disk.own_words("make its files"):
         draft.rename(folder / _PLACE)
     disk.sync_folder(folder)
-    return _open(folder, header, key, random)
+    return _open(folder, header, lambda sealed: sealed.by_passphrase(stretched, NO_FACTORS), random)
 
 
-def open_vault(folder: Path, passphrase: str, *, random: RandomSource, floor: int = FLOOR) -> DiskVault:
-    """Open a vault. The caller holds the folder's `VaultLock`.
+def open_vault(
+    folder: Path,
+    passphrase: str,
+    *,
+    random: RandomSource,
+    factors: Factors = NO_FACTORS,
+    floor: int = FLOOR,
+) -> DiskVault:
+    """Open a vault, or burn it with its passphrase for duress and open the empty one that is left.
+
+    The caller holds the folder's `VaultLock`.
+
+    Args:
+        folder: where it is.
+        passphrase: its passphrase, or the one for duress.
+        random: unpredictable bytes.
+        factors: what was presented beside the passphrase; what is not asked for is passed over.
+        floor: bytes of memory below which the cost is refused.
 
     Raises:
-        WrongPassphrase: the passphrase is not this vault's.
+        WrongPassphrase: the passphrase is not this vault's, or a factor is missing or another one.
         VaultCorrupt: a file is missing, truncated or damaged.
         VaultTooNew: a later version wrote it; nothing was touched.
         VaultInUse: another process has it open.
         StoreError: there is none, its passphrase costs less than ``floor``, or the disk fails.
         CryptoError: the memory for the passphrase cannot be had.
     """
+    header = _header(folder, floor)
+    stretched = unlocking_key(passphrase, header.salt, header.cost)
+    return _open(folder, header, lambda sealed: sealed.by_passphrase(stretched, factors), random)
+
+
+def recover_vault(
+    folder: Path, words: str, new_passphrase: str, *, random: RandomSource, floor: int = FLOOR
+) -> DiskVault:
+    """Open a vault by its recovery words, which are erased; the passphrase is then another, without factors.
+
+    Raises:
+        WrongPassphrase: the words are not this vault's.
+        StoreError: as for `open_vault`; or the new passphrase is empty, or is the one for duress.
+    """
+    require_some(new_passphrase)
+    header = _header(folder, floor)
+    stretched = unlocking_key(words, header.salt, header.cost)
+    vault = _open(folder, header, lambda sealed: sealed.by_words(stretched), random)
+    try:
+        vault.unlocking.replace_passphrase(new_passphrase, NO_FACTORS, Needs(), recovery=b"")
+    except BaseException:
+        vault.close()
+        raise
+    return vault
+
+
+def vault_needs(folder: Path) -> tuple[Needs, PassphraseCost]:
+    """What unlocking will ask for, and what a try costs: believed by nobody, for it is not authentic yet.
+
+    Raises:
+        StoreError: there is no vault, or it is damaged.
+    """
+    header = _header(folder, floor=0)
+    root = RootSlot(FileSlot(folder / _PLACE / _ROOT))
+    try:
+        root.read()
+    finally:
+        root.close()
+    return root.ways.needs, header.cost
+
+
+def _header(folder: Path, floor: int) -> Header:
     if not vault_exists(folder):
         raise StoreError("there is no vault in this folder", hint="create one, or name the right folder")
     disk.prepare_folder(folder)
@@ -102,10 +165,10 @@ def open_vault(folder: Path, passphrase: str, *, random: RandomSource, floor: in
     finally:
         os.close(descriptor)
     header.require(floor)
-    return _open(folder, header, unlocking_key(passphrase, header.salt, header.cost), random)
+    return header
 
 
-def _lay_out(place: Path, header: Header, key: bytes, random: RandomSource) -> None:
+def _lay_out(place: Path, header: Header, stretched: bytes, random: RandomSource) -> None:
     descriptor = disk.create_file(place / _HEADER)
     try:
         disk.write_at(descriptor, header.encode(), 0)
@@ -113,19 +176,28 @@ def _lay_out(place: Path, header: Header, key: bytes, random: RandomSource) -> N
     finally:
         os.close(descriptor)
     Rows.create(place / _ROWS).close()
-    root = FileSlot(place / _ROOT)
+    root = RootSlot(FileSlot(place / _ROOT))
+    sealed = Sealed(place=place, root=root, header=header, random=random)
+    key = sealed.begin(stretched, NO_FACTORS, Needs())
     KeyTree.create(place, root, key, ad=header.encode(), random=random).close()
     disk.sync_folder(place)
 
 
-def _open(folder: Path, header: Header, key: bytes, random: RandomSource) -> DiskVault:
+def _open(folder: Path, header: Header, unlock: Callable[[Sealed], bytes], random: RandomSource) -> DiskVault:
     place = folder / _PLACE
     rows = Rows.open(place / _ROWS)
     try:
-        root = FileSlot(place / _ROOT)
-        tree = KeyTree.open(place, root, key, ad=header.encode(), random=random)
+        root = RootSlot(FileSlot(place / _ROOT))
         try:
-            return DiskVault(tree, rows, cost=header.cost, random=random)
+            root.read()
+            key = unlock(Sealed(place=place, root=root, header=header, random=random))
+            keyring = root.ways.open_keyring(key, ad=header.encode())
+            tree = KeyTree.open(place, root, key, ad=header.encode(), random=random)
+        except BaseException:
+            root.close()
+            raise
+        try:
+            return DiskVault(tree, rows, root=root, header=header, keyring=keyring, random=random)
         except BaseException:
             tree.close()
             raise

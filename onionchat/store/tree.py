@@ -17,7 +17,7 @@ from typing import Final, Self
 
 from ..crypto import RandomSource
 from ..crypto.sealing import KEY_SIZE, OVERHEAD, seal, unseal
-from ..errors import DecryptionError, VaultCorrupt, WrongPassphrase
+from ..errors import DecryptionError, DiskFull, VaultCorrupt
 from . import disk
 from .page import PAGE_SIZE, PLAIN_SIZE, SLOTS_PER_PAGE, Entry, clear_entry, key_at, put_entry, tags_in
 from .record import Tags
@@ -83,8 +83,7 @@ class KeyTree:
         """Open the tree; the root slot erases first what a crash left in it.
 
         Raises:
-            WrongPassphrase: the root is whole and this key does not open it.
-            VaultCorrupt: anything else does not open.
+            VaultCorrupt: something does not open.
         """
         tree = cls(folder, root, unlocking_key, ad, random)
         try:
@@ -93,6 +92,22 @@ class KeyTree:
             tree.close()
             raise
         return tree
+
+    @classmethod
+    def burn(
+        cls, folder: Path, root: ErasableSlot, unlocking_key: bytes, *, ad: bytes, random: RandomSource
+    ) -> None:
+        """Put an empty tree in the place of the one that is there, whose root is erased on return.
+
+        The slot was read before. Cut short before the root is written, no tree opens any more, and burning
+        again ends it; the files shrink at the next opening.
+        """
+        tree = cls(folder, root, unlocking_key, ad, random)
+        try:
+            tree._tables[0] = disk.open_file(folder / _TABLES[0])
+            root.write(tree._write_table(bytearray(), 0))
+        finally:
+            tree.close()
 
     @property
     def page_count(self) -> int:
@@ -130,6 +145,22 @@ class KeyTree:
         disk.sync(self._keys)
         self._root.write(self._write_table(table, 1 - self._side))
         self._adopt(drafts, table, places)
+
+    def change_key(self, unlocking_key: bytes) -> None:
+        """Seal a new root under another unlocking key; nothing that the old one opens is left on return.
+
+        Raises:
+            DiskFull: nothing happened.
+            StoreError: this tree does not know any more what the disk holds; it must be opened again.
+        """
+        before = bytes(self._unlocking_key)
+        self._unlocking_key[:] = unlocking_key
+        try:
+            self._root.write(self._write_table(self._table, 1 - self._side))
+        except DiskFull:
+            self._unlocking_key[:] = before
+            raise
+        self._side = 1 - self._side
 
     def close(self) -> None:
         """Wipe all keys and close the files."""
@@ -170,6 +201,15 @@ class KeyTree:
         self._spare[:0] = range(capacity - 1, self._capacity - 1, -1)
         self._capacity = capacity
 
+    def _shrink(self) -> None:
+        """Bring the files of an empty tree to the size of a new one's: what was burned had another."""
+        for descriptor, size in (
+            (self._keys, 2 * (1 + _STEP) * PAGE_SIZE),
+            *((table, OVERHEAD + (1 + _STEP) * _PAGE.size) for table in self._tables),
+        ):
+            if disk.size_of(descriptor) > size:
+                disk.truncate(descriptor, size)
+
     def _write_table(self, table: bytearray, side: int) -> bytes:
         """Write a table under a new root key, synced; give the sealed root that makes it the current one."""
         root_key = self._random(KEY_SIZE)
@@ -198,7 +238,7 @@ class KeyTree:
         try:
             root = unseal(bytes(self._unlocking_key), sealed_root, ad=self._root_ad)
         except DecryptionError:
-            raise WrongPassphrase from None
+            raise VaultCorrupt("the vault's root is damaged") from None
         root_key, self._side, pages = unpack_root(root)
         self._keys = disk.open_file(self._folder / _KEYS)
         for side, name in enumerate(_TABLES):
@@ -206,6 +246,8 @@ class KeyTree:
         table = self._tables[self._side]
         if OVERHEAD + pages * _PAGE.size > disk.size_of(table):  # before there is room made for so much
             raise VaultCorrupt("the vault's keys are damaged")
+        if not pages:
+            self._shrink()
         sealed_table = disk.read_at(table, OVERHEAD + pages * _PAGE.size, 0)
         try:
             self._table = bytearray(unseal(root_key, sealed_table, ad=_TABLE_AD))

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from onionchat.crypto.passphrase import PassphraseCost
+from onionchat.crypto.sealing import unseal
+from onionchat.errors import DecryptionError
 from onionchat.store import DiskVault, Name, Record, Vault, create_vault, open_vault
 
 PASSPHRASE: Final = "a passphrase"
 FLOOR: Final = 8 * 1024
 CHEAP: Final = PassphraseCost(memory=FLOOR, passes=1)
+
+WAYS_SIZE: Final = 515 + 3 * 72 + 40 + 5 * 32
+"""What stands before the sealed root in its slot: what is asked for, three ways, the keyring."""
 
 State = dict[Name, bytes]
 
@@ -43,3 +50,23 @@ def everything(vault: Vault, *, kind: str = "note", scope: bytes = b"scope") -> 
 
 def put_all(vault: Vault, state: Mapping[Name, bytes]) -> None:
     vault.commit(records(state))
+
+
+def vault_keys(folder: Path, stretched: bytes) -> set[bytes]:
+    """Every key that the stretched passphrase opens a way to, from any copy of one in the root slot.
+
+    An independent reader: it knows the layout from its description and believes no checksum.
+    """
+    header = (folder / "sealed" / "header").read_bytes()
+    root = (folder / "sealed" / "root").read_bytes()
+    found = set()
+    for label in (b"passphrase", b"recovery words"):
+        role = b"onionchat/1 way by " + label
+        extracted = hmac.digest(bytes(64), stretched, "sha512")
+        key = hmac.digest(extracted, role + b"\0\0\1", "sha512")[:32]  # no factors; HKDF's first block
+        for at in range(0, len(root), 4096):
+            needs = root[at + 10 : at + 10 + 515]
+            for way in range(at + 10 + 515, at + 10 + WAYS_SIZE - 72):
+                with suppress(DecryptionError):
+                    found.add(unseal(key, root[way : way + 72], ad=role + header + needs))
+    return found

@@ -20,7 +20,7 @@ from onionchat.errors import DecryptionError
 from onionchat.store import DiskVault, FileSlot, Record, create_vault, open_vault
 from onionchat.store.header import Header
 
-from .kit import CHEAP, FLOOR, PASSPHRASE, note, put_all
+from .kit import CHEAP, FLOOR, PASSPHRASE, note, put_all, vault_keys
 
 PAGE = 4096
 LINE = 36
@@ -50,14 +50,16 @@ def reachable_keys(folder: Path) -> set[bytes]:
     """All keys that the passphrase leads to, from any copy of anything in the folder."""
     files = {path.name: path.read_bytes() for path in (folder / "sealed").iterdir()}
     header = files["header"]
-    unlocking = unlocking_key(PASSPHRASE, Header.decode(header).salt, CHEAP)
+    stretched = unlocking_key(PASSPHRASE, Header.decode(header).salt, CHEAP)
+    vault_keys_found = vault_keys(folder, stretched)
     root_size = OVERHEAD + 37
     roots = {
         plain[:32]
         for at in range(len(files["root"]) - root_size + 1)
         if any(files["root"][at : at + root_size])
+        for vault_key in vault_keys_found
         for plain in _opened(
-            unlocking, files["root"][at : at + root_size], b"onionchat/1 root of keys" + header
+            vault_key, files["root"][at : at + root_size], b"onionchat/1 root of keys" + header
         )
     }
     page_keys = {

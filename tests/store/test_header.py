@@ -34,7 +34,7 @@ def test_any_other_length_is_told() -> None:
 
 def test_a_later_format_is_recognised_whatever_follows() -> None:
     later = HEADER.encode()[:VERSION_AT] + (FORMAT_VERSION + 1).to_bytes(2) + b"who knows what"
-    with pytest.raises(VaultTooNew, match="format 2"):
+    with pytest.raises(VaultTooNew, match=f"format {FORMAT_VERSION + 1}"):
         Header.decode(later)
 
 
@@ -55,3 +55,9 @@ def test_a_floor_is_a_floor() -> None:
     HEADER.require(512 * MIB)
     with pytest.raises(StoreError, match="512 MiB"):
         HEADER.require(512 * MIB + 1)
+
+
+def test_an_earlier_format_is_named() -> None:
+    earlier = HEADER.encode()[:VERSION_AT] + (1).to_bytes(2) + HEADER.encode()[VERSION_AT + 2 :]
+    with pytest.raises(VaultCorrupt, match="format 1"):
+        Header.decode(earlier)
