@@ -87,3 +87,20 @@ def observe(
         ) from error
 
     context.exit(run_observe(quick=quick, json=session.json, keep=keep, plot=plot, only=only))
+
+
+@lab.command()
+@click.option("--messages", type=click.IntRange(min=40), help="How many; by default 10,000.")
+@click.option("--quick", is_flag=True, help="With 600 messages, within a minute or so.")
+@json_option
+@pass_session
+@click.pass_context
+def erasure(context: click.Context, session: Session, *, messages: int | None, quick: bool) -> None:
+    """Search for what is left of messages that are gone.
+
+    Two engines exchange marked messages. They expire, are deleted and burned, and the engine is killed
+    meanwhile; then its folder, its memory and tor's folder are searched for texts and keys.
+    """
+    from ..lab.erasure import run_erasure
+
+    context.exit(run_erasure(messages=messages, quick=quick, json=session.json))

@@ -3,9 +3,7 @@
 All writable memory is read through ``/proc/PID/mem``, because Python's own walk over its objects sees no
 ``bytes``, nothing that was freed, no stack, and nothing that a library in C keeps.
 
-A secret counts as found where eight bytes of it in a row are found. It is looked for as it is, and in the two
-other shapes that primitives give a key: the words of SHA-512 (each eight bytes turned round) and the pads of
-HMAC (every byte changed by 0x36 or 0x5c).
+What counts as found is said in `needles`.
 
 Laws: it reads and never writes, and stops nobody: who searches sees to it that the process rests. It knows no
 protocol; what to look for is an argument. What is found is told by kind and place, never by content.
@@ -17,32 +15,18 @@ import errno
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from ..errors import ConfigError
+from .needles import Needles, Sought
 
-RUN: Final = 8
-"""Bytes in a row that count: among a gigabyte of other memory, eight random ones are there by no accident."""
+__all__ = ["Find", "Mapping", "Search", "Sought", "search", "writable"]
 
-MAX_SHAPED: Final = 64
-"""Bytes of a secret that a primitive may hold in another shape; what is longer is a text."""
-
-_CHUNK: Final = 1 << 16
-_ZEROS: Final = bytes(_CHUNK)
-_WORD: Final = 8
 _FARTHEST_HEAD: Final = 1 << 12
 """How far before a find the head of a Python object is looked for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sought:
-    """A secret to look for: what it is, in a word or two, and its bytes (eight at least)."""
-
-    kind: str
-    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,35 +76,22 @@ class Search:
         return Counter(f"{find.kind} in {find.place}" for find in self.finds)
 
 
-def search(pid: int, sought: Sequence[Sought]) -> Search:
-    """Look for every one of ``sought`` in all writable memory of a process.
+def search(pid: int, sought: Sequence[Sought], *, stride: int = 1) -> Search:
+    """Look for every one of ``sought`` in all writable memory of a process; ``stride``: see `Needles`.
 
     Raises:
         ConfigError: this memory may not be read.
     """
-    shapes = [shape for number, one in enumerate(sought) for shape in _shapes(number, one.data)]
-    runs = _runs(shapes)
-    wanted = frozenset(runs)
+    needles = Needles(sought, stride=stride)
     heads = _type_addresses(pid)
     finds: list[Find] = []
     size = 0
     for mapping, memory in _read(pid):
         size += len(memory)
-        places: dict[tuple[int, int], None] = {}
-        for at, word in _occurrences(memory, wanted):
-            for shape, offset in runs[word]:
-                places[shape, at - offset] = None
-        for shape, start in places:
-            number, data = shapes[shape]
+        for number, start, whole in needles.find(memory):
             holder = _holder(memory, max(0, start), heads)
-            finds.append(
-                Find(
-                    number=number,
-                    kind=sought[number].kind,
-                    place=f"{mapping.place} {holder}".strip(),
-                    whole=start >= 0 and memory[start : start + len(data)] == data,
-                )
-            )
+            place = f"{mapping.place} {holder}".strip()
+            finds.append(Find(number=number, kind=sought[number].kind, place=place, whole=whole))
     return Search(finds=tuple(finds), size=size)
 
 
@@ -170,52 +141,6 @@ def _closed(pid: int, error: OSError) -> ConfigError:
         f"the memory of process {pid} cannot be read: {error.strerror}",
         hint="search a process that runs and that you started yourself, or search as root",
     )
-
-
-def _shapes(number: int, data: bytes) -> list[tuple[int, bytes]]:
-    """A secret in every shape in which it is looked for."""
-    if len(data) > MAX_SHAPED:
-        return [(number, data)]
-    found = []
-    for pad in (0x00, 0x36, 0x5C):
-        padded = bytes(byte ^ pad for byte in data)
-        words = [padded[at : at + _WORD] for at in range(0, len(padded), _WORD)]
-        found += [(number, padded), (number, b"".join(word[::-1] for word in words))]
-    return found
-
-
-def _runs(shapes: Sequence[tuple[int, bytes]]) -> dict[int, list[tuple[int, int]]]:
-    """For each run, as a number: the shapes that it is part of, and where."""
-    runs: dict[int, list[tuple[int, int]]] = {}
-    for shape, (_, data) in enumerate(shapes):
-        for offset in range(len(data) - RUN + 1):
-            word = int.from_bytes(data[offset : offset + RUN], sys.byteorder)
-            runs.setdefault(word, []).append((shape, offset))
-    return runs
-
-
-def _occurrences(memory: bytes, wanted: frozenset[int]) -> Iterator[tuple[int, int]]:
-    """Where any of the wanted words begins, at any byte."""
-    for start in range(0, len(memory), _CHUNK):
-        chunk = memory[start : start + _CHUNK + RUN - 1]
-        if chunk[:_CHUNK] == _ZEROS:  # but what crosses its end begins with zeros, and no run does
-            continue
-        for word in _present(chunk, wanted):
-            needle = word.to_bytes(RUN, sys.byteorder)
-            at = chunk.find(needle)
-            while at >= 0:
-                yield start + at, word
-                at = chunk.find(needle, at + 1)
-
-
-def _present(chunk: bytes, wanted: frozenset[int]) -> Iterable[int]:
-    """The wanted words in a chunk: one look at each byte, however many are wanted."""
-    view = memoryview(chunk)
-    found: set[int] = set()
-    for shift in range(RUN):
-        words = view[shift : shift + (len(chunk) - shift) // RUN * RUN].cast("Q")
-        found |= wanted.intersection(words)
-    return found
 
 
 def _type_addresses(pid: int) -> dict[int, str]:

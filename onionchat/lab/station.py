@@ -79,7 +79,7 @@ class Station:
         self._lifeline = lifeline
         self.engine: Sequence[str] = ()
         """A program and its first arguments that the next start has in the engine's place."""
-        self._passphrase = secrets.token_urlsafe(24)
+        self.passphrase = secrets.token_urlsafe(24)
         self._log = folder.with_suffix(".log")
         self._process: subprocess.Popen[bytes] | None = None
         self._client: Client | None = None
@@ -99,7 +99,7 @@ class Station:
         )
         plan = msgspec.structs.replace(plan, **self._changes)
         reading, writing = os.pipe()
-        os.write(writing, self._passphrase.encode())  # a pipe holds far more
+        os.write(writing, self.passphrase.encode())  # a pipe holds far more
         os.close(writing)
         # -P: the current folder must not be a place that modules are loaded from
         words = [sys.executable, "-P", "-m", "onionchat.lab.host", msgspec.json.encode(plan).decode()]
@@ -239,7 +239,7 @@ class Station:
         if not self._until(lambda status: status.pid != killed and status.vault == "locked"):
             raise _late("an engine that was killed was not started again")
         self.until_ready()
-        self.ask(Unlock(passphrase=self._passphrase), object)
+        self.ask(Unlock(passphrase=self.passphrase), object)
 
     # ---------------------------------------------------------------------------------------------------
 
