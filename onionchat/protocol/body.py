@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from ..errors import LocalProtocolError, RemoteProtocolError
-from .constants import ENVELOPE_BODY, MAX_LIFETIME, MAX_TEXT_BYTES, MIN_LIFETIME
+from .constants import ENVELOPE_BODY, MAX_LIFETIME, MAX_TEXT_BYTES, MIN_LIFETIME, OFF, ONCE
 from .pace import Pace
 
 Id = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
@@ -24,6 +24,11 @@ ROOM: Final = ENVELOPE_BODY - 3
 MAX_PARTS: Final = 15
 
 
+def is_lifetime(lifetime: int) -> bool:
+    """Whether a message may be given this lifetime."""
+    return MIN_LIFETIME <= lifetime <= MAX_LIFETIME or lifetime in (ONCE, OFF)
+
+
 class _Part(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=True, forbid_unknown_fields=True):
     pass
 
@@ -31,15 +36,21 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=True
 class TextPart(_Part, frozen=True, kw_only=True, array_like=True, tag=1):
     """A fragment of a text; a short text is a single one.
 
-    ``offset`` and ``total`` count UTF-8 bytes; ``written`` is in seconds since 1970, ``lifetime`` in seconds.
+    ``offset`` and ``total`` count UTF-8 bytes; ``written`` is in seconds since 1970, ``lifetime`` in seconds
+    unless it is `ONCE` or `OFF`.
     """
 
     id: Id
     offset: Annotated[int, msgspec.Meta(ge=0, lt=MAX_TEXT_BYTES)]
     total: Annotated[int, msgspec.Meta(ge=1, le=MAX_TEXT_BYTES)]
-    lifetime: Annotated[int, msgspec.Meta(ge=MIN_LIFETIME, le=MAX_LIFETIME)]
+    lifetime: Annotated[int, msgspec.Meta(ge=ONCE, le=OFF)]
     written: Annotated[int, msgspec.Meta(ge=0, lt=2**33)]
     data: Annotated[bytes, msgspec.Meta(min_length=1, max_length=ROOM)]
+
+    def __post_init__(self) -> None:
+        """Refuse what lies between the bounds of seconds and the two that are none."""
+        if not is_lifetime(self.lifetime):
+            raise ValueError("not a lifetime")
 
 
 class AckPart(_Part, frozen=True, kw_only=True, array_like=True, tag=2):

@@ -36,6 +36,10 @@ MAX_TEXT_BYTES: Final = 64 * 1024
 """A text in UTF-8: about 37 envelopes. Longer ones are files."""
 MIN_LIFETIME: Final = 5
 MAX_LIFETIME: Final = 28 * 24 * 3600
+ONCE: Final = 0
+"""The lifetime of a message that is gone when it was read and closed."""
+OFF: Final = 2**32 - 1
+"""The lifetime of a message that stays until it is deleted, once it was read."""
 UNREAD_LIFE: Final = 28 * 24 * 3600
 """Seconds beyond its lifetime, counted from writing, after which a message dies though nobody saw it."""
 MAX_UNANSWERED: Final = 1000
@@ -68,6 +72,8 @@ SETTLE_SECONDS: Final = 60.0
 
 DEFAULT_TICK_MS: Final = 2_000
 DEFAULT_LIFETIME: Final = 24 * 3600
+ONCE_OPEN: Final = 600
+"""Seconds after which a message that lives once is gone though nobody has closed it."""
 
 MAX_DELAY_MS: Final = 20
 """The upper bound of the random delay that each batch gets."""

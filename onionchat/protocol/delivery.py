@@ -13,7 +13,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from . import body
 from .batch import Batch
 from .commands import Key
-from .constants import HAVE_LIST_MAX, MAX_ACKS, MAX_PARTIALS, MAX_SEEN, UNREAD_LIFE
+from .constants import (
+    HAVE_LIST_MAX,
+    MAX_ACKS,
+    MAX_LIFETIME,
+    MAX_PARTIALS,
+    MAX_SEEN,
+    MIN_LIFETIME,
+    UNREAD_LIFE,
+)
 from .deadline import Deadlines
 from .record import OutgoingRecord, SeenRecord, pack
 
@@ -31,6 +39,7 @@ class Outbox:
         self._deadlines = Deadlines({item.id: item.until for item in ordered})
         self._waiting: deque[bytes] = deque()
         self._offset = 0
+        self._special = False
         self._begun = set(self._items)  # what an earlier run left behind may have left in part
         self.open = False
         """True once the peer said on this link what it has."""
@@ -76,9 +85,12 @@ class Outbox:
         """Whether a part of the item may have left."""
         return item in self._begun
 
-    def restart(self) -> None:
-        """A new link: nothing leaves until the peer said what it has."""
-        self.open = False
+    def restart(self, *, special: bool = False) -> None:
+        """A new link: nothing leaves until the peer said what it has.
+
+        ``special``: its program knows the lifetimes that are no number of seconds.
+        """
+        self.open, self._special = False, special
         self._offset = 0
 
     def resume(self) -> None:
@@ -133,7 +145,7 @@ class Outbox:
                 id=item.id,
                 offset=self._offset,
                 total=len(item.data),
-                lifetime=item.lifetime,
+                lifetime=self._said(item.lifetime),
                 written=int(item.written),
                 data=item.data[self._offset : end],
             ), end
@@ -145,6 +157,10 @@ class Outbox:
         else:
             part = body.AddressPart(id=item.id, onion=item.data[:32], static=item.data[32:])
         return (part, len(item.data)) if body.size(part) <= room else (None, 0)
+
+    def _said(self, lifetime: int) -> int:
+        """A lifetime as the peer's program can read it."""
+        return lifetime if self._special else max(MIN_LIFETIME, min(lifetime, MAX_LIFETIME))
 
     def _key(self, item: bytes) -> Key:
         return Key(kind="outgoing", scope=self._contact, key=item)
@@ -238,4 +254,4 @@ def seen_until(now: float, lifetime: int) -> float:
 
     A hello and an address are resent without end; one that comes after that time does nothing new.
     """
-    return now + lifetime + UNREAD_LIFE + 24 * 3600
+    return now + min(lifetime, MAX_LIFETIME) + UNREAD_LIFE + 24 * 3600

@@ -74,6 +74,11 @@ class MessagesShown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationClosed:
+    """What was on a person's screen of this conversation is there no more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LifetimeChosen:
     """The user sets how long messages of this conversation live."""
 
@@ -150,6 +155,7 @@ Event = (
     | TextWritten
     | DeletionAsked
     | MessagesShown
+    | ConversationClosed
     | LifetimeChosen
     | PaceChosen
     | PresenceChosen

@@ -25,6 +25,17 @@ SUITES: Final = (SUITE,)
 """The suites that it knows, likewise."""
 
 
+class Capability(IntEnum):
+    """What a program knows beside its version; unknown numbers mean nothing."""
+
+    LIFETIMES = 1
+    """Texts may live `constants.ONCE` or `constants.OFF`."""
+
+
+CAPABILITIES: Final = tuple(int(one) for one in Capability)
+"""What this program says that it knows."""
+
+
 class Intent(IntEnum):
     """What a link is dialled for."""
 

@@ -115,6 +115,8 @@ class Link:
         """Which of the contact's sessions the envelopes on this link belong to."""
         self.agreed = Agreed(VERSION, SUITE)
         """What both sides' greetings have in common."""
+        self.capabilities: tuple[int, ...] = ()
+        """What the peer's program says that it knows."""
         self.remote_static = b""
         self.initiator_static = b""
         self.peer_onion = b""
@@ -265,6 +267,7 @@ class Link:
             reset=reset,
             versions=greeting.VERSIONS,
             suites=greeting.SUITES,
+            capabilities=greeting.CAPABILITIES,
         )
         return Answer(cell=handshake.write(greeting.fill(ours, 2)))
 
@@ -279,6 +282,7 @@ class Link:
             onion=self._onion,
             versions=greeting.VERSIONS,
             suites=greeting.SUITES,
+            capabilities=greeting.CAPABILITIES,
         )
         answer = handshake.write(greeting.fill(ours, 3))
         self._establish(handshake, theirs)
@@ -302,6 +306,7 @@ class Link:
 
     def _establish(self, handshake: Handshake, theirs: ResponderGreeting | InitiatorGreeting) -> None:
         self.agreed = greeting.agree(theirs)
+        self.capabilities = theirs.capabilities
         self.remote_static = handshake.remote_static
         self.secrets = handshake.secrets()
         self.session_handle = self.used.session

@@ -6,11 +6,12 @@ seconds since 1970. Nothing here reads or writes a vault.
 
 from __future__ import annotations
 
+import math
 from typing import Literal, TypeVar
 
 import msgspec
 
-from .constants import SUITE, VERSION
+from .constants import OFF, ONCE, ONCE_OPEN, SUITE, VERSION
 from .pace import Pace
 
 OutgoingKind = Literal["text", "delete", "hello", "address"]
@@ -41,6 +42,10 @@ class SettingsRecord(_Record, kw_only=True):
     """Bytes of cells per second for all links together, instead of a tick for each."""
     hidden: bool = False
     """Off line for everybody."""
+    off_allowed: bool = False
+    """Whether messages may live without end."""
+    timer_told: bool = False
+    """Whether the user was told what lifetimes promise, and what not."""
 
 
 class ClockRecord(_Record, kw_only=True):
@@ -155,13 +160,17 @@ class MessageRecord(_Record, kw_only=True):
 
     @property
     def expires(self) -> float | None:
-        """When it goes; None while its clock has not started."""
-        return None if self.clock is None else min(self.clock + self.lifetime, self.until)
+        """When it goes; None while its clock has not started, and where it never goes by itself."""
+        return None if self.clock is None or self.lifetime == OFF else self.deadline
 
     @property
     def deadline(self) -> float:
         """When it dies, whatever happens."""
-        return self.until if self.clock is None else min(self.clock + self.lifetime, self.until)
+        if self.clock is None:
+            return self.until
+        if self.lifetime == OFF:
+            return math.inf
+        return min(self.clock + (ONCE_OPEN if self.lifetime == ONCE else self.lifetime), self.until)
 
 
 class SeenRecord(_Record, kw_only=True):

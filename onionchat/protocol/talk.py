@@ -26,11 +26,11 @@ from .constants import (
     MAX_TEXT_BYTES,
     MAX_UNANSWERED,
     MESSAGE_ID,
-    MIN_LIFETIME,
+    OFF,
     UNREAD_LIFE,
 )
 from .delivery import Inbox, Outbox, seen_until
-from .greeting import Intent
+from .greeting import Capability, Intent
 from .link import Link
 from .pace import Pace
 from .record import ContactRecord, MessageRecord, OutgoingKind, OutgoingRecord, SessionRecord, pack
@@ -119,7 +119,7 @@ class Talk:
     def open(self, link: Link, pace: Pace, now: float, batch: Batch) -> None:
         """``link`` is the active one from now on: say what we have, wait for what the peer has."""
         self.terms.begin(link, pace, now, batch)
-        self.outbox.restart()
+        self.outbox.restart(special=Capability.LIFETIMES in link.capabilities)
         self.inbox.restart()
         self._rekey_said = None
         if self._session is not None and self._session.sent_in_chain >= MAX_UNANSWERED:
@@ -140,6 +140,8 @@ class Talk:
             case events.MessagesShown(messages=messages):
                 for message in messages:
                     self.timeline.shown(message, now, batch)
+            case events.ConversationClosed():
+                self.timeline.closed(batch)
             case (
                 events.WindowAsked()
                 | events.WindowWithdrawn()
@@ -152,8 +154,8 @@ class Talk:
 
     def _write(self, event: events.TextWritten, now: float, batch: Batch) -> None:
         data = event.text.encode()
-        lifetime = event.lifetime or self.record.lifetime
-        if not 0 < len(data) <= MAX_TEXT_BYTES or not MIN_LIFETIME <= lifetime <= MAX_LIFETIME:
+        lifetime = self.record.lifetime if event.lifetime is None else event.lifetime
+        if not 0 < len(data) <= MAX_TEXT_BYTES or not body.is_lifetime(lifetime):
             raise LocalProtocolError("a text that no peer would take")
         until = upper_bound(now, lifetime)
         message = MessageRecord(
@@ -174,7 +176,9 @@ class Talk:
         if not may_be_there:
             batch.do(do.TellDeletionConfirmed(message=message.id))
         else:
-            self._queue("delete", now, batch, item=event.id, target=message.id, until=message.until)
+            # the upper bound of one that lives without end may have passed long ago
+            until = max(message.until, upper_bound(now, message.lifetime) if message.lifetime == OFF else 0.0)
+            self._queue("delete", now, batch, item=event.id, target=message.id, until=until)
 
     # --- what comes in -----------------------------------------------------------------------------
 
@@ -252,22 +256,9 @@ class Talk:
             text = whole.decode()
         except UnicodeDecodeError:
             raise RemoteProtocolError("a text that is not UTF-8") from None
-        written = max(min(part.written, now), now - UNREAD_LIFE)
-        lifetime = min(part.lifetime, self.record.lifetime)
         self.inbox.see(part.id, seen_until(now, part.lifetime), batch)
         self.inbox.acknowledge(part.id)
-        self.timeline.add(
-            MessageRecord(
-                id=part.id,
-                mine=False,
-                text=text,
-                written=written,
-                stored=now,
-                lifetime=lifetime,
-                until=upper_bound(written, lifetime),
-            ),
-            batch,
-        )
+        self.timeline.came(part, text, self.record.lifetime, now, batch)
 
     def _order(
         self, part: body.DeletePart | body.HelloPart | body.AddressPart, now: float, batch: Batch

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from .batch import Batch
+from .body import TextPart
 from .commands import Key, TellGone, TellMessage, Why
-from .constants import UNREAD_LIFE
+from .constants import DEFAULT_LIFETIME, MAX_LIFETIME, MIN_LIFETIME, ONCE, UNREAD_LIFE
 from .deadline import Deadlines
 from .record import MessageRecord, pack
 
@@ -22,7 +23,7 @@ TIE: Final = 1e-6
 
 def upper_bound(written: float, lifetime: int) -> float:
     """When a message dies though nobody saw it, in seconds since 1970."""
-    return written + lifetime + UNREAD_LIFE
+    return written + min(lifetime, MAX_LIFETIME) + UNREAD_LIFE
 
 
 class Timeline:
@@ -37,6 +38,8 @@ class Timeline:
         """Characters of theirs that are alive."""
         for message in sorted(messages, key=lambda message: message.stored):
             self._hold(message)
+            if message.lifetime == ONCE and message.clock is not None:  # whoever had it open is gone
+                self._deadlines.give(message.id, message.clock)
         self.sent: set[bytes] = set()
         """Ours whose last part has left and that are not acknowledged yet."""
 
@@ -68,20 +71,35 @@ class Timeline:
             message.stored = max(message.stored, self.newest + TIE)
         self._put(message, batch, new=True)
 
+    def came(self, part: TextPart, text: str, limit: int, now: float, batch: Batch) -> None:
+        """Keep a new one of theirs, for ``limit`` at most; when it was written is believed within bounds."""
+        written, lifetime = max(min(part.written, now), now - UNREAD_LIFE), min(part.lifetime, limit)
+        record = MessageRecord(
+            id=part.id,
+            mine=False,
+            text=text,
+            written=written,
+            stored=now,
+            lifetime=lifetime,
+            until=upper_bound(written, lifetime),
+        )
+        self.add(record, batch)
+
     def note(self, message: bytes, line: str, lifetime: int, now: float, batch: Batch) -> None:
         """Keep a line of the program's own, unless it is the last that was kept: once is enough."""
         last = next(reversed(self._messages.values()), None)
         if last is not None and last.system and last.text == line:
             return
+        lives = lifetime if MIN_LIFETIME <= lifetime <= MAX_LIFETIME else DEFAULT_LIFETIME
         note = MessageRecord(
             id=message,
             mine=False,
             text=line,
             written=now,
             stored=now,
-            lifetime=lifetime,
+            lifetime=lives,
             clock=now,
-            until=upper_bound(now, lifetime),
+            until=upper_bound(now, lives),
             system=True,
         )
         self.add(note, batch)
@@ -107,6 +125,12 @@ class Timeline:
         if found is not None and not found.mine and found.clock is None:
             found.clock = now
             self._put(found, batch)
+
+    def closed(self, batch: Batch) -> None:
+        """The conversation is not on a person's screen any more: what lives once and was read is gone."""
+        for message in list(self._messages.values()):
+            if message.lifetime == ONCE and message.clock is not None:
+                self.erase(message.id, "expired", batch)
 
     def expire(self, now: float, batch: Batch) -> None:
         """Erase everything whose deadline has passed."""

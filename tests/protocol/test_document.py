@@ -93,6 +93,8 @@ CONSTANTS = {
     "id": ("{}", "constants.MESSAGE_ID"),
     "have-list": ("at most {} ids", "constants.HAVE_LIST_MAX"),
     "text": ("at most {:,} bytes", "constants.MAX_TEXT_BYTES"),
+    "once": ("{}", "constants.ONCE"),
+    "off": ("{:,}", "constants.OFF"),
     "lifetime": ("{} s to {:,} s", "constants.MIN_LIFETIME constants.MAX_LIFETIME"),
     "unread life": ("{:,} s", "constants.UNREAD_LIFE"),
     "unanswered envelopes in a chain": ("{:,}", "constants.MAX_UNANSWERED"),
@@ -120,6 +122,7 @@ CONSTANTS = {
     ),
     "settling of two links": ("{:g} s", "constants.SETTLE_SECONDS"),
     "default tick": ("{:,} ms", "constants.DEFAULT_TICK_MS"),
+    "open once": ("{} s", "constants.ONCE_OPEN"),
     "default lifetime": ("{:,} s", "constants.DEFAULT_LIFETIME"),
     "half-open connections at an invite, at a pair onion": (
         "{}, {}",

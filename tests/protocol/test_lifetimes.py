@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from onionchat.protocol import events
-from onionchat.protocol.constants import DEFAULT_LIFETIME, UNREAD_LIFE
+from onionchat.protocol.constants import (
+    DEFAULT_LIFETIME,
+    MAX_LIFETIME,
+    OFF,
+    ONCE,
+    ONCE_OPEN,
+    UNREAD_LIFE,
+)
 
 from .world import Person, World, friends
 
@@ -143,3 +150,114 @@ def test_ids_are_forgotten_when_they_cannot_come_again_and_the_vault_holds_nothi
     assert {key.kind for key in ben.vault} == {"contact", "session", "seen"}
     sleep(world, ada, ben, 100 * DAY)
     assert {key.kind for key in ben.vault} == {"contact", "session"}
+
+
+def close(*people: Person) -> None:
+    for person in people:
+        person.ask(events.ConversationClosed())
+
+
+def test_what_lives_once_is_gone_on_each_side_when_it_was_read_and_closed() -> None:
+    _, ada, ben, message = delivered("once", ONCE)
+    assert [m.lifetime for m in ben.talk.timeline] == [ONCE]
+    close(ben)
+    assert ben.texts() == ["once"]  # nobody has read it yet
+    ben.show(message)
+    assert ben.texts() == ["once"]
+    close(ben)
+    assert ben.texts() == []
+    assert not ben.stored(message)
+    assert ben.told[-1].what == "expired"
+    assert ada.stored(message)
+    close(ada)
+    assert not ada.stored(message)
+
+
+def test_what_lives_once_stays_at_its_writer_until_it_was_delivered() -> None:
+    _, ada, ben = friends()
+    ben.leave()
+    message = ada.write("once", ONCE)
+    close(ada)
+    assert ada.stored(message)
+
+
+def test_what_lives_once_and_is_left_open_goes_all_the_same() -> None:
+    world, ada, ben, message = delivered("once", ONCE)
+    ben.show(message)
+    world.run(ONCE_OPEN - 1)
+    assert ben.stored(message)
+    world.run(2)
+    assert not ben.stored(message)
+    assert not ada.stored(message)
+
+
+def test_what_lives_once_and_was_read_is_gone_with_the_program() -> None:
+    world, _, ben, message = delivered("once", ONCE)
+    ben.show(message)
+    ben.restart()
+    world.run(1)
+    assert not ben.stored(message)
+
+
+def test_what_lives_once_and_was_not_read_outlives_the_program() -> None:
+    world, _, ben, message = delivered("once", ONCE)
+    ben.restart()
+    world.run(60)
+    assert ben.stored(message)
+
+
+def test_the_receiver_alone_may_want_once() -> None:
+    world, ada, ben = friends()
+    ben.ask(events.LifetimeChosen(lifetime=ONCE))
+    message = ada.write("an hour", 60 * MINUTE)
+    world.until(lambda: ben.texts() == ["an hour"])
+    ben.show(message)
+    close(ben, ada)
+    assert ben.texts() == []
+    assert ada.stored(message)
+
+
+def test_what_lives_without_end_stays_where_both_want_it_and_dies_where_the_receiver_does_not() -> None:
+    for limit, left in ((OFF, ["kept"]), (DAY, [])):
+        world, ada, ben = friends()
+        ben.ask(events.LifetimeChosen(lifetime=limit))
+        message = ada.write("kept", OFF)
+        world.until(lambda b=ben: b.texts() == ["kept"])  # type: ignore[misc]  # mypy cannot see defaults of a lambda
+        world.until(ada.idle)
+        ben.show(message)
+        ben.leave()
+        ada.leave()
+        world.run(400 * DAY)
+        ben.come_back()
+        ada.come_back()
+        assert ben.texts() == left
+        assert ada.texts() == []  # of theirs
+        assert ada.stored(message)
+        assert [m.expires for m in ada.talk.timeline] == [None]
+
+
+def test_what_lives_without_end_but_was_never_delivered_or_seen_dies_like_the_longest() -> None:
+    world, ada, ben = friends()
+    unread = ada.write("never shown", OFF)
+    world.until(lambda: ben.stored(unread))
+    ben.ask(events.LifetimeChosen(lifetime=OFF))
+    sleep(world, ada, ben, MAX_LIFETIME + UNREAD_LIFE + DAY)
+    assert not ben.stored(unread)
+    ben.leave()
+    unsent = ada.write("never arrives", OFF)
+    ada.leave()
+    world.run(MAX_LIFETIME + UNREAD_LIFE + 1)
+    ada.come_back()
+    assert not ada.stored(unsent)
+    assert ada.idle()
+
+
+def test_what_lives_without_end_can_be_deleted_for_both_after_any_time() -> None:
+    world, ada, ben = friends()
+    ben.ask(events.LifetimeChosen(lifetime=OFF))
+    message = ada.write("kept", OFF)
+    world.until(lambda: ben.stored(message) and ada.idle())
+    ben.show(message)
+    sleep(world, ada, ben, 400 * DAY)
+    ada.burn(message)
+    world.until(lambda: not ben.stored(message))

@@ -6,7 +6,7 @@ from random import Random
 
 from onionchat.protocol.batch import Batch
 from onionchat.protocol.commands import Command, Key, Persist, TellGone, TellMessage
-from onionchat.protocol.constants import UNREAD_LIFE
+from onionchat.protocol.constants import DEFAULT_LIFETIME, OFF, ONCE, UNREAD_LIFE
 from onionchat.protocol.record import MessageRecord, unpack
 from onionchat.protocol.timeline import Timeline, upper_bound
 
@@ -176,3 +176,11 @@ def test_a_message_is_stored_under_its_own_name() -> None:
     Timeline(CONTACT).add(one, batch)
     (persist,) = (command for command in batch.commands() if isinstance(command, Persist))
     assert persist.puts[0][0] == Key(kind="message", scope=CONTACT, key=one.id)
+
+
+def test_a_line_of_ours_lives_for_a_span_whatever_the_conversations_messages_do() -> None:
+    for lifetime, lives in ((ONCE, DEFAULT_LIFETIME), (OFF, DEFAULT_LIFETIME), (90, 90)):
+        made = Timeline(CONTACT)
+        made.note(bytes(16), "a line", lifetime, 10.0, Batch())
+        (line,) = made
+        assert (line.lifetime, line.expires) == (lives, 10.0 + lives)

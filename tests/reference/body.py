@@ -14,6 +14,7 @@ ROOM = BODY_SIZE - 2 - 1  # without the length and the array's head
 MAX_PARTS = 15
 MAX_TEXT = 65_536
 MAX_EPOCH = 2**32 - 1
+ONCE, OFF = 0, 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +123,11 @@ def read_body(body: bytes) -> list[Part]:
     return [_part(item) for item in array(decode(unpad(body)), 0, MAX_PARTS)]
 
 
+def read_lifetime(value: Value) -> int:
+    """Seconds within their bounds, or one of the two that are none: once and off."""
+    return value if value in (ONCE, OFF) and type(value) is int else whole(value, 5, 28 * 86_400)
+
+
 def _part(value: Value) -> Part:
     tag, *fields = array(value, 1, 7)
     match whole(tag, 1, 9), fields:
@@ -130,7 +136,7 @@ def _part(value: Value) -> Part:
                 id=octets(name, 16),
                 offset=whole(offset, 0, MAX_TEXT - 1),
                 total=whole(total, 1, MAX_TEXT),
-                lifetime=whole(lifetime, 5, 28 * 86_400),
+                lifetime=read_lifetime(lifetime),
                 written=whole(written, 0, 2**33 - 1),
                 data=octets(data, 1, 1830),
             )

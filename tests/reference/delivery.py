@@ -205,8 +205,9 @@ class Delivery:
             raise Refused("a text that is not UTF-8") from None
         lifetime = min(part.lifetime, self.lifetime)
         written = min(max(part.written, now - UNREAD_LIFE), now)
-        self.messages[part.id] = Message(data, True, lifetime, written, written + lifetime + UNREAD_LIFE)
-        self.heard[part.id] = now + part.lifetime + UNREAD_LIFE + DAY
+        ends = written + min(lifetime, UNREAD_LIFE) + UNREAD_LIFE
+        self.messages[part.id] = Message(data, True, lifetime, written, ends)
+        self.heard[part.id] = now + min(part.lifetime, UNREAD_LIFE) + UNREAD_LIFE + DAY
         self.acknowledge(part.id)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ..protocol.world import Person
+from .body import OFF, ONCE
 from .cell import REKEY_CELLS
 from .test_meeting import ROLES, Second, both_talk, hang_up, settled, together
 
@@ -178,6 +179,17 @@ def test_a_message_lives_as_long_as_the_shorter_of_two_lifetimes(role: str) -> N
     assert real.texts() == second.texts() == []
     assert list(second.side.delivery.messages) == []
     assert [message.text for message in real.talk.timeline] == ["long"]  # its writer's own lifetime is longer
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_program_that_does_not_say_that_it_knows_once_and_off_is_told_the_nearest_span(role: str) -> None:
+    world, real, second = together(role)
+    second.side.delivery.lifetime = 28 * 86_400
+    once, off = real.write("once", lifetime=ONCE), real.write("off", lifetime=OFF)
+    world.until(lambda: settled(real, second))
+    held = second.side.delivery.messages
+    assert [held[name].lifetime for name in (once, off)] == [5, 28 * 86_400]
+    assert [message.lifetime for message in real.talk.timeline] == [ONCE, OFF]
 
 
 @pytest.mark.parametrize("dialler", ["Real", "Second"])
