@@ -18,6 +18,10 @@ MAX_NAME: Final = 64
 MAX_CODE: Final = 512
 MAX_PASSPHRASE: Final = 1024
 
+FACTOR_SIZE: Final = 32
+MAX_CREDENTIAL: Final = 512
+"""Bytes of a second factor's secret, and of what a security key finds its own by."""
+
 MIN_LIFETIME: Final = 5
 """Seconds; a shorter message would be gone before it is read."""
 

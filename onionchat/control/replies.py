@@ -72,6 +72,25 @@ class StatusReport(Result, frozen=True, kw_only=True, tag="status"):
 
 class Identity(Result, frozen=True, kw_only=True, tag="identity"):
     """A pseudonym of ours."""
+class VaultWays(Result, frozen=True, kw_only=True, tag="vault-ways"):
+    """What unlocks the vault."""
+
+    key_file: bool
+    """Whether a key file is asked for beside the passphrase."""
+    credential: bytes
+    """What to find the security key by that is asked for beside the passphrase; empty if none is."""
+    memory: int
+    """MiB of memory that each try takes."""
+    passes: int
+    """How often each try goes through that memory."""
+    wait: float
+    """Seconds until a passphrase is tried again, after wrong ones."""
+    recovery: bool | None = None
+    """Whether there are recovery words; null while locked, for the folder does not show it."""
+    duress: bool | None = None
+    """Whether there is a passphrase that burns; null while locked."""
+
+
 
     identity: str
     name: str
@@ -217,6 +236,7 @@ AnyResult = (
     | Conversation
     | Policy
 )
+    | VaultWays
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):

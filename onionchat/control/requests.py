@@ -13,8 +13,10 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from .limits import (
+    FACTOR_SIZE,
     MAX_BUDGET,
     MAX_CODE,
+    MAX_CREDENTIAL,
     MAX_HANDLE,
     MAX_LIFETIME,
     MAX_NAME,
@@ -32,6 +34,8 @@ MAX_ID: Final = 2**53
 Handle = Annotated[str, msgspec.Meta(max_length=MAX_HANDLE, pattern=r"^[0-9a-f]+\Z")]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
 Passphrase = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_PASSPHRASE)]
+FactorSecret = Annotated[bytes, msgspec.Meta(min_length=FACTOR_SIZE, max_length=FACTOR_SIZE)]
+Credential = Annotated[bytes, msgspec.Meta(min_length=1, max_length=MAX_CREDENTIAL)]
 Seconds = Annotated[int, msgspec.Meta(ge=MIN_LIFETIME, le=MAX_LIFETIME)]
 Level = Literal["constant", "poisson", "burst"]
 Tick = Annotated[float, msgspec.Meta(ge=MIN_TICK, le=MAX_TICK)]
@@ -52,17 +56,93 @@ class Status(Request, frozen=True, kw_only=True, tag="status"):
 
 
 class Unlock(Request, frozen=True, kw_only=True, tag="unlock"):
-    """Open the vault, or with ``create`` make it. Reply: `replies.Done`. Works only while locked."""
+    """Open the vault, or with ``create`` make it. Reply: `replies.Done`. Works only while locked.
+
+    ``vault-show`` says which factors are to be given beside the passphrase.
+    """
 
     passphrase: Passphrase
     create: bool = False
 
     def __repr__(self) -> str:
+    key_file: FactorSecret | None = None
+    security_key: FactorSecret | None = None
         return "Unlock(…)"
 
 
 class Watch(Request, frozen=True, kw_only=True, tag="watch"):
     """From now on send notices on this connection. Reply: `replies.Done`, then notices as they happen."""
+class VaultShow(Request, frozen=True, kw_only=True, tag="vault-show"):
+    """What unlocks the vault, which must be one on disk. Reply: `replies.VaultWays`. Works while locked."""
+
+
+class VaultPassphrase(Request, frozen=True, kw_only=True, tag="vault-passphrase"):
+    """Take another passphrase; factors stay. Reply: `replies.Done`."""
+
+    passphrase: Passphrase
+    new: Passphrase
+
+    def __repr__(self) -> str:
+        return "VaultPassphrase(…)"
+
+
+class VaultKeyFile(Request, frozen=True, kw_only=True, tag="vault-key-file"):
+    """Ask for a key file from now on, or for none. Reply: `replies.Done`."""
+
+    passphrase: Passphrase
+    key_file: FactorSecret | None = None
+
+    def __repr__(self) -> str:
+        return "VaultKeyFile(…)"
+
+
+class VaultSecurityKey(Request, frozen=True, kw_only=True, tag="vault-security-key"):
+    """Ask for a security key from now on, or for none. Reply: `replies.Done`.
+
+    ``credential`` is what the key is found by, ``security_key`` what it gives for it: both or neither.
+    """
+
+    passphrase: Passphrase
+    credential: Credential | None = None
+    security_key: FactorSecret | None = None
+
+    def __repr__(self) -> str:
+        return "VaultSecurityKey(…)"
+
+
+class VaultRecovery(Request, frozen=True, kw_only=True, tag="vault-recovery"):
+    """Let ``words`` open the vault once (``vault-recover``), or none. Reply: `replies.Done`."""
+
+    passphrase: Passphrase
+    words: Passphrase | None = None
+
+    def __repr__(self) -> str:
+        return "VaultRecovery(…)"
+
+
+class VaultDuress(Request, frozen=True, kw_only=True, tag="vault-duress"):
+    """Let ``duress``, given as the passphrase, burn the vault; or none. Reply: `replies.Done`."""
+
+    passphrase: Passphrase
+    duress: Passphrase | None = None
+
+    def __repr__(self) -> str:
+        return "VaultDuress(…)"
+
+
+class VaultRecover(Request, frozen=True, kw_only=True, tag="vault-recover"):
+    """Open the vault by its recovery words. Reply: `replies.Done`. Works only while locked.
+
+    The words are erased, no factor is asked for any more, and ``new`` is the passphrase.
+    """
+
+    words: Passphrase
+    new: Passphrase
+
+    def __repr__(self) -> str:
+        return "VaultRecover(…)"
+
+
 
 
 class Stop(Request, frozen=True, kw_only=True, tag="stop"):
@@ -278,3 +358,10 @@ AnyRequest = (
     | WindowAsk
     | WindowAnswer
 )
+    | VaultShow
+    | VaultPassphrase
+    | VaultKeyFile
+    | VaultSecurityKey
+    | VaultRecovery
+    | VaultDuress
+    | VaultRecover

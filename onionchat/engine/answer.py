@@ -1,7 +1,7 @@
 """What each request of the control socket does.
 
 Laws: a request is answered at once, after what it asks for is stored; every refusal is an error of our
-taxonomy with what to do; nothing but `Status` and `Unlock` works while the vault is locked.
+taxonomy with what to do; nothing but `Status` and what unlocks works while the vault is locked.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TypeVar
 from .. import __version__
 from ..control import notices, replies, requests
 from ..control.text import plain
+from ..crypto.factor import NO_FACTORS
 from ..errors import ConfigError, ControlError
 from ..protocol import commands as do
 from ..protocol import events
@@ -21,13 +22,13 @@ from ..protocol.contact import Contact
 from ..protocol.invitation import join
 from ..protocol.invite import decode
 from ..protocol.record import IdentityRecord, InviteRecord, pack
-from ..store import create_vault, open_vault, vault_exists
+from ..store import vault_exists
 from . import report
 from .burn import burn_conversation, burn_identity
 from .doors import serve_contact, serve_invite
 from .engine import Engine
 from .policy_answer import PolicyRequest, answer_policy, answer_window
-from .process import give_back_memory
+from .unlock_answer import Unlocker
 
 T = TypeVar("T")
 ContactRequest = (
@@ -68,6 +69,7 @@ class Answers:
         """The engine itself took long (the passphrase's cost): nobody kept it waiting."""
 
     def answer(self, request: requests.AnyRequest) -> replies.AnyResult:
+        self._unlocker = Unlocker(engine)
         """Carry out one request.
 
         Raises:
@@ -76,8 +78,18 @@ class Answers:
         match request:
             case requests.Status():
                 return self._status()
-            case requests.Unlock():
-                return self.unlock(request.passphrase, create=request.create)
+            case (
+                requests.Unlock()
+                | requests.VaultShow()
+                | requests.VaultPassphrase()
+                | requests.VaultKeyFile()
+                | requests.VaultSecurityKey()
+                | requests.VaultRecovery()
+                | requests.VaultDuress()
+                | requests.VaultRecover()
+            ):
+                self.worked = not isinstance(request, requests.VaultShow)
+                return self._unlocker.answer(request)
             case requests.Watch():
                 return replies.Done()
             case requests.Stop():
@@ -140,19 +152,10 @@ class Answers:
                 identity = self._known(self._engine.opened().identities, request.identity, "identity")
         return answer_policy(self._engine, request, contact, identity)
 
-    def unlock(self, passphrase: str, *, create: bool) -> replies.Done:
-        """Open the vault, or make it."""
-        engine = self._engine
-        folder = Path(engine.plan.vault)
+    def unlock(self, passphrase: str, *, create: bool) -> None:
+        """Open the vault, or make it, with a passphrase that did not come by the socket."""
         self.worked = True
-        if engine.vault is not None:
-            raise ControlError("vault-open", "the vault is open already")
-        if create:
-            engine.open(create_vault(folder, passphrase, random=os.urandom))
-        else:
-            engine.open(open_vault(folder, passphrase, random=os.urandom))
-        give_back_memory()
-        return replies.Done()
+        self._unlocker.unlock(passphrase, create=create, factors=NO_FACTORS)
 
     def _status(self) -> replies.StatusReport:
         engine = self._engine

@@ -38,6 +38,8 @@ def values(kind: msgspec.inspect.Type) -> st.SearchStrategy[Any]:
         case msgspec.inspect.StrType():
             longest = min(kind.max_length or 40, 40)
             return words.filter(lambda text: (kind.min_length or 0) <= len(text) <= longest)
+        case msgspec.inspect.BytesType(min_length=low, max_length=high):
+            return st.binary(min_size=low or 0, max_size=high)
         case msgspec.inspect.IntType():
             return st.integers(
                 -(2**53) if kind.ge is None else kind.ge, 2**53 if kind.le is None else kind.le

@@ -50,6 +50,9 @@ def words(kind: msgspec.inspect.Type) -> str:
         case msgspec.inspect.StrType():
             unit = "" if kind.max_length is None else " characters"
             return bounded("string", kind.min_length, kind.max_length) + unit
+        case msgspec.inspect.BytesType(min_length=low, max_length=high):
+            span = f"{high} " if low == high else f"{low} to {high} "
+            return f"{span if high else ''}bytes in base64"
         case msgspec.inspect.IntType():
             return bounded("whole number", kind.ge, kind.le)
         case msgspec.inspect.FloatType(ge=low, le=high):
