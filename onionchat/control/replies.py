@@ -70,8 +70,6 @@ class StatusReport(Result, frozen=True, kw_only=True, tag="status"):
     """Seconds that the machine's clock is behind the latest time that the open vault has seen."""
 
 
-class Identity(Result, frozen=True, kw_only=True, tag="identity"):
-    """A pseudonym of ours."""
 class VaultWays(Result, frozen=True, kw_only=True, tag="vault-ways"):
     """What unlocks the vault."""
 
@@ -91,6 +89,8 @@ class VaultWays(Result, frozen=True, kw_only=True, tag="vault-ways"):
     """Whether there is a passphrase that burns; null while locked."""
 
 
+class Identity(Result, frozen=True, kw_only=True, tag="identity"):
+    """A pseudonym of ours."""
 
     identity: str
     name: str
@@ -226,6 +226,7 @@ class Policy(Result, frozen=True, kw_only=True, tag="policy"):
 AnyResult = (
     Done
     | StatusReport
+    | VaultWays
     | Identity
     | Identities
     | Invite
@@ -236,7 +237,6 @@ AnyResult = (
     | Conversation
     | Policy
 )
-    | VaultWays
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):

@@ -63,15 +63,13 @@ class Unlock(Request, frozen=True, kw_only=True, tag="unlock"):
 
     passphrase: Passphrase
     create: bool = False
-
-    def __repr__(self) -> str:
     key_file: FactorSecret | None = None
     security_key: FactorSecret | None = None
+
+    def __repr__(self) -> str:
         return "Unlock(…)"
 
 
-class Watch(Request, frozen=True, kw_only=True, tag="watch"):
-    """From now on send notices on this connection. Reply: `replies.Done`, then notices as they happen."""
 class VaultShow(Request, frozen=True, kw_only=True, tag="vault-show"):
     """What unlocks the vault, which must be one on disk. Reply: `replies.VaultWays`. Works while locked."""
 
@@ -143,6 +141,8 @@ class VaultRecover(Request, frozen=True, kw_only=True, tag="vault-recover"):
         return "VaultRecover(…)"
 
 
+class Watch(Request, frozen=True, kw_only=True, tag="watch"):
+    """From now on send notices on this connection. Reply: `replies.Done`, then notices as they happen."""
 
 
 class Stop(Request, frozen=True, kw_only=True, tag="stop"):
@@ -333,6 +333,13 @@ class WindowAnswer(Request, frozen=True, kw_only=True, tag="window-answer"):
 AnyRequest = (
     Status
     | Unlock
+    | VaultShow
+    | VaultPassphrase
+    | VaultKeyFile
+    | VaultSecurityKey
+    | VaultRecovery
+    | VaultDuress
+    | VaultRecover
     | Watch
     | Stop
     | IdentityCreate
@@ -358,10 +365,3 @@ AnyRequest = (
     | WindowAsk
     | WindowAnswer
 )
-    | VaultShow
-    | VaultPassphrase
-    | VaultKeyFile
-    | VaultSecurityKey
-    | VaultRecovery
-    | VaultDuress
-    | VaultRecover

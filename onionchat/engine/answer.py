@@ -64,12 +64,12 @@ class Answers:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._unlocker = Unlocker(engine)
         self.starved_ms = 0.0
         self.worked = False
         """The engine itself took long (the passphrase's cost): nobody kept it waiting."""
 
     def answer(self, request: requests.AnyRequest) -> replies.AnyResult:
-        self._unlocker = Unlocker(engine)
         """Carry out one request.
 
         Raises:
