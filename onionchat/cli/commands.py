@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import burn, chat, contact, engine, evidence, identity, invite, message, policy, serve
+from . import burn, chat, contact, engine, evidence, identity, invite, message, panic, policy, serve
 
 COMMANDS = (
     serve.serve,
@@ -18,6 +18,7 @@ COMMANDS = (
     message.lifetime,
     message.watch,
     burn.burn,
+    panic.panic,
     policy.policy,
     policy.presence,
     policy.window,

@@ -145,6 +145,13 @@ class Watch(Request, frozen=True, kw_only=True, tag="watch"):
     """From now on send notices on this connection. Reply: `replies.Done`, then notices as they happen."""
 
 
+class VaultBurn(Request, frozen=True, kw_only=True, tag="vault-burn"):
+    """Burn everything: keys first, then files, then tor's services. Reply: `replies.Done`; the engine ends.
+
+    Works while locked, too. Peers are told nothing and only see us offline.
+    """
+
+
 class Stop(Request, frozen=True, kw_only=True, tag="stop"):
     """End engine, metronome and managed tor in order. Reply: `replies.Done` before it does."""
 
@@ -341,6 +348,7 @@ AnyRequest = (
     | VaultDuress
     | VaultRecover
     | Watch
+    | VaultBurn
     | Stop
     | IdentityCreate
     | IdentityList

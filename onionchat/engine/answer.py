@@ -27,6 +27,7 @@ from . import report
 from .burn import burn_conversation, burn_identity
 from .doors import serve_contact, serve_invite
 from .engine import Engine
+from .panic import burn_everything
 from .policy_answer import PolicyRequest, answer_policy, answer_window
 from .unlock_answer import Unlocker
 
@@ -91,6 +92,9 @@ class Answers:
                 self.worked = not isinstance(request, requests.VaultShow)
                 return self._unlocker.answer(request)
             case requests.Watch():
+                return replies.Done()
+            case requests.VaultBurn():
+                burn_everything(self._engine)
                 return replies.Done()
             case requests.Stop():
                 self._engine.stop()

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 from ..control import run_folder
 from ..crypto.onion import OnionKey, onion_address
+from ..errors import ConnectionLost
 from ..protocol.constants import VIRTUAL_PORT
 from ..protocol.contact import Contact
 from ..protocol.record import ContactRecord, InviteRecord
-from ..tor import dial
+from ..tor import Line, dial
 from .connection import Connector
 
 if TYPE_CHECKING:
@@ -49,12 +50,18 @@ def serve_invite(engine: Engine, record: InviteRecord) -> None:
         _listen(engine, key, partial(_accepted_at_invite, engine, record.id))
 
 
-def connector(socks: tuple[str, int], salt: bytes, contact: ContactRecord, onion: bytes) -> Connector:
+def connector(
+    socks: tuple[str, int] | None, salt: bytes, contact: ContactRecord | None, onion: bytes
+) -> Connector:
     """What connects to ``onion`` over a circuit that no other identity or contact shares.
+
+    Where tor is not ready it connects to nobody; nor for an invite, which has no contact yet and never dials.
 
     tor never shares one between two user names; ``salt`` (32 bytes, of this run alone) keeps ours from saying
     who is dialled.
     """
+    if socks is None or contact is None:
+        return _nowhere
     isolated = contact.identity + contact.id
     return partial(
         dial,
@@ -67,6 +74,10 @@ def connector(socks: tuple[str, int], salt: bytes, contact: ContactRecord, onion
     )
 
 
+def _nowhere(_: Line) -> socket.socket:
+    raise ConnectionLost("tor is not ready")
+
+
 def _listen(engine: Engine, key: OnionKey, accepted: Callable[[socket.socket], None]) -> None:
     path = None
     if engine.plan.tor == "managed":
@@ -75,11 +86,15 @@ def _listen(engine: Engine, key: OnionKey, accepted: Callable[[socket.socket], N
 
 
 def _accepted_at_pair(engine: Engine, contact: bytes, connection: socket.socket) -> None:
-    engine.accept(engine.opened().contacts.get(contact), connection, at_invite=False)
+    book = engine.book  # none, where the vault was locked just now
+    engine.accept(book.contacts.get(contact) if book is not None else None, connection, at_invite=False)
 
 
 def _accepted_at_invite(engine: Engine, invite: bytes, connection: socket.socket) -> None:
-    book = engine.opened()
+    book = engine.book
+    if book is None:
+        connection.close()
+        return
     used = book.used_invites.get(invite)
     user = book.contacts.get(used.contact) if used is not None else None
     engine.accept(user or book.invitations.get(invite), connection, at_invite=True)

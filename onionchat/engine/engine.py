@@ -19,14 +19,13 @@ import trio.lowlevel
 
 from ..control import notices
 from ..crypto.onion import OnionKey
-from ..errors import ConnectionLost, StoreError
+from ..errors import StoreError
 from ..protocol import commands as do
 from ..protocol import events
 from ..protocol.contact import Contact, Surroundings
 from ..protocol.invitation import Invitation
 from ..protocol.pace import Pace
 from ..store import Vault
-from ..tor import Line
 from . import report
 from .book import Book
 from .burn import in_one_commit
@@ -74,6 +73,8 @@ class Engine:
         self.stop = stop
         self.failure: StoreError | None = None
         """Why the vault is of no more use; the engine then ends."""
+        self.burned = False
+        """Everything was burned; the engine then ends, too."""
         self.vault: Vault | None = None
         self.book: Book | None = None
         self.launch = launch
@@ -118,6 +119,13 @@ class Engine:
         self.tell(notices.VaultChanged(vault="open"))
         if self.tor.state.ready:
             self._tor_ready()
+
+    def end_all(self) -> None:
+        """End every link at once."""
+        for link in self._owners:
+            self.connections.close(link)
+        self._owners.clear()
+        self._reachable_invites.clear()
 
     def opened(self) -> Book:
         """The open vault's book; only called where the vault is open."""
@@ -305,10 +313,8 @@ class Engine:
         self._deliver(link, events.ConnectionAccepted(link=link, at_invite=at_invite))
 
     def _connector(self, machine: Machine, onion: bytes) -> Connector:
-        socks = self.tor.socks
-        if socks is None or isinstance(machine, Invitation):
-            return _nowhere
-        return connector(socks, self._socks_salt, machine.record, onion)
+        contact = machine.record if isinstance(machine, Contact) else None
+        return connector(self.tor.socks, self._socks_salt, contact, onion)
 
     def _to(self, link: int) -> Deliver:
         return partial(self._deliver, link)
@@ -390,7 +396,3 @@ def _said_once(performed: tuple[do.Command, ...]) -> tuple[do.Command, ...]:
     telling = (do.TellContact, do.TellWindow)
     last = next((command for command in reversed(performed) if isinstance(command, telling)), None)
     return tuple(command for command in performed if command is last or not isinstance(command, telling))
-
-
-def _nowhere(_: Line) -> socket.socket:
-    raise ConnectionLost("tor is not ready")

@@ -169,13 +169,16 @@ class _Launcher:
             argv = [*self._engine_command, str(theirs.fileno()), plan]
             for option, number in self._secrets.items():
                 argv += [option, str(number)]
-            engine = subprocess.Popen(  # noqa: S603 - the command is ours, no shell is involved
-                argv,
-                stdin=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), *self._secrets.values()),
-                start_new_session=True,
-                env=overwriting(),
-            )
+            with _blocked(
+                signal.SIGUSR1
+            ):  # inherited: it waits until the engine has somebody who waits for it
+                engine = subprocess.Popen(  # noqa: S603 - the command is ours, no shell is involved
+                    argv,
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=(theirs.fileno(), *self._secrets.values()),
+                    start_new_session=True,
+                    env=overwriting(),
+                )
             self._engine = engine
             theirs.close()
             for number in self._secrets.values():
@@ -219,7 +222,10 @@ class _Launcher:
         ending = {signal.SIGTERM, signal.SIGINT} | (
             {signal.SIGHUP} if self._lifeline_fd is not None else set()
         )
-        if ending.intersection(self._wakeup.recv(4096)):
+        received = self._wakeup.recv(4096)
+        if signal.SIGUSR1 in received and self._engine is not None:
+            self._engine.send_signal(signal.SIGUSR1)
+        if ending.intersection(received):
             self._stop()
 
     def _on_lifeline(self, lifeline_fd: int) -> None:
@@ -276,9 +282,19 @@ class _Launcher:
 
 
 @contextlib.contextmanager
+def _blocked(number: signal.Signals) -> Iterator[None]:
+    """What is started in here has the signal blocked."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
 def _signals() -> Iterator[socket.socket]:
     """A socket that tells, one byte each, of the signals that concern the launcher."""
-    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1)
     reader, writer = socket.socketpair()
     with reader, writer:
         writer.setblocking(False)

@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -22,10 +23,11 @@ import trio
 from ..control import control_socket, notices, run_folder
 from ..crypto.stack import wipe_stack
 from ..errors import ConfigError, ConnectionLost, CryptoError, OnionchatError, StoreError, TransportError
-from ..store import MemoryVault, VaultLock, vault_exists
+from ..store import MemoryVault, VaultLock, finish_burn, vault_exists
 from .answer import Answers
 from .engine import Engine
 from .launch import Launch
+from .panic import block_panic, burn_everything, remove_rest, watch_for_panic
 from .plan import Plan
 from .process import harden, step_back
 from .server import ControlServer
@@ -47,6 +49,7 @@ def main(argv: list[str], kind: type[Engine] = Engine) -> int:
     parser.add_argument("--control-password-fd", type=int)
     given = parser.parse_args(argv)
     harden()
+    block_panic()
     try:
         plan = msgspec.json.decode(given.plan, type=Plan)
         password = _secret(given.control_password_fd)
@@ -84,16 +87,23 @@ async def _run(kind: type[Engine], plan: Plan, channel: int, secrets: tuple[int 
             f"the path of the vault has a space in it: {plan.vault}",
             hint="tor takes none there; choose a folder without: --vault",
         )
-    lock = VaultLock.acquire(folder)
+    lock, burned = VaultLock.acquire(folder), False
     try:
+        if finish_burn(folder):
+            shutil.rmtree(folder / "tor", ignore_errors=True)
+            sys.stderr.write(
+                "onionchat: the vault was being burned when power or process ended; it is done now\n"
+            )
         with _place(run_folder(folder)), socket.socket(fileno=channel) as launcher:
             async with trio.open_nursery() as hearing:
                 # to the very end: services that are being ended wait for the launcher's word that tor is gone
                 launch = Launch(launcher)
                 hearing.start_soon(launch.serve)
-                await _serve(kind, plan, launch, secrets)
+                burned = await _serve(kind, plan, launch, secrets)
                 hearing.cancel_scope.cancel()
     finally:
+        if finish_burn(folder) or burned:
+            remove_rest(folder)
         lock.release()
 
 
@@ -116,7 +126,8 @@ def _place(place: Path) -> Iterator[None]:
 
 async def _serve(
     kind: type[Engine], plan: Plan, launch: Launch, secrets: tuple[int | None, str | None]
-) -> None:
+) -> bool:
+    """Serve until the engine is to end; whether everything was burned."""
     passphrase_fd, password = secrets
     engine: Engine | None = None
     try:
@@ -142,8 +153,9 @@ async def _serve(
                 await nursery.start(server.serve)
                 await stop.wait()
                 tell(notices.Stopping())
-                with trio.move_on_after(min(plan.tick + GRACE_SECONDS, MAX_GRACE_SECONDS)):
-                    await engine.sender.finish_all()
+                if not engine.burned:
+                    with trio.move_on_after(min(plan.tick + GRACE_SECONDS, MAX_GRACE_SECONDS)):
+                        await engine.sender.finish_all()
                 await server.drain()
             finally:
                 server.close()
@@ -153,10 +165,14 @@ async def _serve(
             engine.book.close()
     if engine.failure is not None:
         raise engine.failure
+    return engine.burned
 
 
 async def _live(engine: Engine, answers: Answers, nursery: trio.Nursery, passphrase_fd: int | None) -> None:
     """Start everything but the control socket."""
+    watch_for_panic(
+        Path(engine.plan.vault), amnesic=engine.plan.amnesic, panic=partial(burn_everything, engine)
+    )
     await nursery.start(engine.sender.serve)
     if engine.plan.amnesic:
         engine.open(MemoryVault())

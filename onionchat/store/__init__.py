@@ -2,7 +2,7 @@
 
 from .burning import burn_vault, destroy_keys, finish_burn
 from .diskvault import DiskVault
-from .lock import VaultLock
+from .lock import LOCK_FILE, VaultLock
 from .opening import FLOOR, create_vault, open_vault, recover_vault, vault_exists, vault_needs
 from .record import Name, Record
 from .slot import ErasableSlot, FileSlot
@@ -10,6 +10,7 @@ from .vault import MemoryVault, Vault
 
 __all__ = [
     "FLOOR",
+    "LOCK_FILE",
     "DiskVault",
     "ErasableSlot",
     "FileSlot",

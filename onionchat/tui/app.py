@@ -18,8 +18,8 @@ from textual.command import Provider
 from textual.screen import Screen
 
 from ..control.notices import AnyNotice, Stopping, VaultChanged
-from ..control.replies import StatusReport
-from ..control.requests import Stop
+from ..control.replies import Done, StatusReport
+from ..control.requests import Stop, VaultBurn
 from ..errors import ControlError, OnionchatError
 from .commands import Commands
 from .screens.confirm import Choice, ConfirmSheet
@@ -37,6 +37,9 @@ ENGINE_LOST: Final[OnionchatError] = ControlError(
     "engine-gone", "The engine has ended", hint="it starts again by itself: try again in a moment"
 )
 STAYS: Final = "The engine keeps running, so that you stay reachable. To stop it: {}"
+SURE_SECONDS: Final = 3.0
+SURE: Final = "f12 once more: everything is burned at once, and nothing brings it back"
+NOT_BURNED: Final = "nothing was burned from here; in a shell: onionchat panic"
 STOPPED: Final = "The engine has ended. Nobody can reach you until onionchat is started again."
 
 
@@ -57,6 +60,13 @@ class OnionchatApp(App[None]):
         ),
         Binding(
             "ctrl+s", "stop_engine", "Stop engine", tooltip="Stop the engine too: nobody can reach you then."
+        ),
+        Binding(
+            "f12",
+            "panic",
+            "Burn everything",
+            priority=True,
+            tooltip="Pressed twice: destroy identities, contacts and messages at once, and stop the engine.",
         ),
         Binding("ctrl+c", "help_quit", show=False, system=True),
     ]
@@ -81,6 +91,7 @@ class OnionchatApp(App[None]):
         self._leaving = False
         self._stopping = False
         self._said_stopped = False
+        self._sure_until = 0.0
         self.register_theme(ONION)
         self.theme = ONION.name
 
@@ -179,6 +190,30 @@ class OnionchatApp(App[None]):
     def action_stop_engine(self) -> None:
         """Stop the engine, and with it the window."""
         self._confirm_stop("Stop the engine", "Nobody can reach you until onionchat is started again.")
+
+    def action_panic(self) -> None:
+        """Burn everything; the first time say so, and do it when it is pressed again soon."""
+        now = self.session.clock()
+        if now < self._sure_until:
+            self._burn()
+            return
+        self._sure_until = now + SURE_SECONDS
+        if isinstance(self.screen, Panel):
+            self.screen.note.warn(SURE)
+
+    @work
+    async def _burn(self) -> None:
+        self._leaving = self._said_stopped = True  # the window closes without a word
+        try:
+            await self.session.ask(VaultBurn(), Done)
+        except OnionchatError as error:
+            if self._stopping:
+                return
+            self._leaving = self._said_stopped = False
+            if isinstance(self.screen, Panel):
+                self.screen.note.complain(ControlError("engine-gone", error.message, hint=NOT_BURNED))
+        else:
+            self.exit()
 
     def action_help_quit(self) -> None:
         """Ctrl+c ends most programs; here it says what does."""

@@ -244,7 +244,7 @@ class FakeClient:
         match request:
             case requests.IdentityBurn():
                 self.waiting.put_nowait(notices.IdentityRemoved(identity=request.identity))
-            case requests.Stop():
+            case requests.Stop() | requests.VaultBurn():
                 self.waiting.put_nowait(notices.Stopping())
                 self.waiting.put_nowait(None)
 

@@ -170,3 +170,39 @@ async def test_an_engine_that_fails_while_lists_are_read(engine: FakeEngine) -> 
         await pilot.pause()
         assert isinstance(app.screen, GoneScreen)
         assert "The vault is damaged. Restore." in shown(app)
+
+
+@pytest.mark.parametrize("vault", ["open", "locked", "absent"])
+async def test_everything_is_burned_by_a_key_that_is_pressed_twice(
+    engine: FakeEngine, vault: replies.VaultState
+) -> None:
+    engine.vault = vault
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("f12")
+        await pilot.pause()
+        assert "f12 once more" in shown(app)
+        assert engine.of(requests.VaultBurn) == []
+        engine.time += 4
+        await pilot.press("f12")  # too late: it counts as the first
+        await pilot.pause()
+        assert engine.of(requests.VaultBurn) == []
+        await pilot.press("f12")
+        await pilot.pause()
+        assert engine.of(requests.VaultBurn) == [requests.VaultBurn()]
+    assert app.return_code == 0
+    assert app._exit_renderables == []  # the terminal keeps no word of it
+
+
+async def test_what_could_not_be_burned_is_said(engine: FakeEngine) -> None:
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        engine.die()
+        await pilot.pause()
+        assert isinstance(app.screen, GoneScreen)
+        await pilot.press("f12", "f12")
+        await pilot.pause()
+        assert "nothing was burned from here; in a shell: onionchat panic" in shown(app).lower()
+        assert app.is_running

@@ -39,6 +39,7 @@ class GoneScreen(Panel[None]):
             if self._error.hint:
                 yield prose(wording.sentence(self._error.hint))
             yield prose("What you were writing is kept while this window stays open.")
+            yield self.note
         yield KeyBar()
 
     def action_again(self) -> None:

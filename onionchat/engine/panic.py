@@ -1,0 +1,75 @@
+"""Burning everything: what a user in danger, or one who is done, asks for.
+
+Laws: the keys go first, from the disk and then from memory, and nothing is waited for before they are gone;
+then files, then tor's onion services, then the engine. Peers are told nothing. The signal is waited for by a
+thread of its own, which no work of the engine delays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import trio
+
+from ..control import run_folder
+from ..errors import StoreError
+from ..store import LOCK_FILE, burn_vault, destroy_keys
+from .lock import close
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+PANIC = frozenset({signal.SIGUSR1})
+
+
+def burn_everything(engine: Engine) -> None:
+    """Burn the vault, whether it is open or locked, and have the engine end."""
+    engine.burned = True
+    try:
+        if not engine.plan.amnesic:
+            destroy_keys(Path(engine.plan.vault))
+        close(engine, remember=False)
+        if not engine.plan.amnesic:
+            burn_vault(Path(engine.plan.vault))
+    except StoreError as error:  # what is left is finished at the next start
+        engine.failure = engine.failure or error
+    finally:
+        engine.stop()
+
+
+def watch_for_panic(folder: Path, *, amnesic: bool, panic: Callable[[], None]) -> None:
+    """From now on the signal destroys the keys on the disk at once, and has ``panic`` called in trio's loop.
+
+    The signal must be blocked in every thread: see `block_panic`.
+    """
+    token = trio.lowlevel.current_trio_token()
+
+    def wait() -> None:
+        signal.sigwait(PANIC)
+        if not amnesic:
+            with contextlib.suppress(StoreError):  # it is tried again, and then said
+                destroy_keys(folder)
+        with contextlib.suppress(trio.RunFinishedError):
+            token.run_sync_soon(panic)
+
+    threading.Thread(target=wait, name="panic", daemon=True).start()
+
+
+def block_panic() -> None:
+    """Keep the signal for the thread that waits for it, also one that comes before there is one."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, PANIC)
+
+
+def remove_rest(folder: Path) -> None:
+    """Once tor has ended: what it kept goes, and the folder if it is empty then. The lock is still held."""
+    for place in (run_folder(folder), folder / "tor"):
+        shutil.rmtree(place, ignore_errors=True)
+    with contextlib.suppress(OSError):  # somebody else's files in it are none of ours
+        (folder / LOCK_FILE).unlink()
+        folder.rmdir()
