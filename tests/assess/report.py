@@ -53,9 +53,12 @@ def write(found: Evidence, details: Mapping[str, object], text: str) -> None:
         "",
         "| figure | value | goal |",
         "| --- | --- | --- |",
-        *(f"| {one.name} | {one.value:g} {one.unit} | {_goal(one.goal, one.met)} |" for one in found.figures),
         *(
-            f"| control: {one.name} | {one.seen:g} | {one.expected}: {'seen' if one.ok else 'NOT SEEN'} |"
+            f"| {one.name} | {one.value:,.10g} {one.unit} | {_goal(one.goal, one.met)} |"
+            for one in found.figures
+        ),
+        *(
+            f"| control: {one.name} | {one.seen:,.10g} | {one.expected}: {'seen' if one.ok else 'NOT SEEN'} |"
             for one in found.controls
         ),
         "",
