@@ -49,7 +49,7 @@ def _plain(kind: inspect.Type) -> Any:
         case inspect.EnumType(cls=cls):
             return list(cls)[-1]
         case inspect.IntType(ge=least):
-            return least or 1
+            return 1 if least is None else least
         case inspect.BytesType(min_length=size):
             return bytes(at % 256 for at in range(16 if size is None else size))
         case _:
