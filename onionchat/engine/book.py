@@ -1,19 +1,22 @@
 """Everything that an open vault holds, as live machines: identities, invites, contacts.
 
 Laws: the vault is the truth; what is here is made from it at opening and stays in step because every change
-goes through a `Persist`. A contact whose change could not be stored is read again from the vault.
+goes through a `Persist`. A contact whose change could not be stored is read again from the vault. Messages
+and seen ids stay there until they are needed; with every change of them their gist is stored.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from ..crypto.ratchet import Ratchet
 from ..errors import CryptoError, DiskFull, RemoteProtocolError, StoreError, VaultCorrupt
+from ..protocol.asleep import Asleep
 from ..protocol.commands import Key, Persist
 from ..protocol.contact import Contact, Surroundings
 from ..protocol.delivery import Inbox, Outbox
@@ -22,6 +25,7 @@ from ..protocol.pace import Pace
 from ..protocol.record import (
     ClockRecord,
     ContactRecord,
+    GistRecord,
     IdentityRecord,
     InviteRecord,
     MessageRecord,
@@ -41,7 +45,7 @@ from .policy import Policies
 
 NOTE_SECONDS: Final = 60.0
 """How far the time that the vault has seen may lag behind, where something is stored anyway."""
-IN_A_CONTACT = ("message", "outgoing", "seen", "session")
+IN_A_CONTACT = ("gist", "message", "outgoing", "seen", "session")
 
 
 class Book:
@@ -92,14 +96,33 @@ class Book:
             StoreError: nothing of it was stored.
         """
         now = self._clock.now()
-        puts = [Record(name=_name(key), value=value) for key, value in command.puts]
+        puts = [Record(name=_name(key), value=value) for key, value in (*command.puts, *self._gists(command))]
+        kept = len(puts)
         if now - self._noted >= NOTE_SECONDS:
             noted = ClockRecord(seen=now, wall=self._clock.wall())
             puts.append(Record(name=Name(kind="clock", scope=b"", key=b""), value=pack(noted)))
         with self._usable():
             self._vault.commit(puts=puts, drops=[_name(key) for key in command.drops])
-        if len(puts) > len(command.puts):
+        if len(puts) > kept:
             self._noted = now
+
+    def _gists(self, command: Persist) -> Iterator[tuple[Key, bytes]]:
+        """What must be known of the conversations that change, for when they are loaded the next time."""
+        keys = [*(key for key, _ in command.puts), *command.drops]
+        gone = {key.key for key in command.drops if key.kind == "contact"}
+        changed = dict.fromkeys(key.scope for key in keys if key.kind in ("message", "seen"))
+        for scope in changed:
+            contact = None if scope in gone else self.contacts.get(scope)
+            if contact is None:
+                continue
+            timeline, inbox = contact.talk.timeline, contact.talk.inbox
+            gist = GistRecord(
+                unread=timeline.unread,
+                newest=timeline.newest,
+                messages_until=timeline.first_end,
+                seen_until=inbox.next_deadline,
+            )
+            yield Key(kind="gist", scope=scope, key=b""), pack(gist)
 
     def note_time(self, after: float) -> None:
         """Have the vault remember what time it is, ``after`` so many seconds without that.
@@ -191,21 +214,32 @@ class Book:
                 session = Ratchet.from_bytes(found[1].ratchet)
             except (CryptoError, RemoteProtocolError):
                 record.session_lost = True
-        messages = [message for _, message in self._scan("message", record.id, MessageRecord)]
         outgoing = [item for _, item in self._scan("outgoing", record.id, OutgoingRecord)]
+        messages, seen = partial(self._messages, record.id), partial(self._seen, record.id)
+        gists = [gist for _, gist in self._scan("gist", record.id, GistRecord)]
         talk = Talk(
             record,
             random=self._around.random,
             session=session,
-            timeline=Timeline(record.id, messages),
+            timeline=Timeline(record.id, asleep=Asleep(gist=gists[0], load=messages))
+            if gists
+            else Timeline(record.id, messages()),
             outbox=Outbox(record.id, outgoing),
-            inbox=Inbox(
-                record.id, {key: seen.until for key, seen in self._scan("seen", record.id, SeenRecord)}
-            ),
+            inbox=Inbox(record.id, asleep=Asleep(gist=gists[0], load=seen))
+            if gists
+            else Inbox(record.id, seen()),
         )
         pace, _ = self.policies.pace(record, None)
         visible = self.policies.hidden_by(record, None) is None
         return Contact(record, talk, self._around, pace=pace, visible=visible)
+
+    def _messages(self, contact: bytes) -> list[MessageRecord]:
+        with self._usable():
+            return [message for _, message in self._scan("message", contact, MessageRecord)]
+
+    def _seen(self, contact: bytes) -> dict[bytes, float]:
+        with self._usable():
+            return {key: seen.until for key, seen in self._scan("seen", contact, SeenRecord)}
 
     def _all(self, kind: str, record: type[R]) -> list[R]:
         found = [value for _, value in self._scan(kind, b"", record)]

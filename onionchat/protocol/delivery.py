@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 
 from . import body
+from .asleep import Asleep
 from .batch import Batch
 from .commands import Key
 from .constants import (
@@ -169,11 +170,25 @@ class Outbox:
 class Inbox:
     """What came in: ids that were seen, texts under reassembly, acknowledgements that are due."""
 
-    def __init__(self, contact: bytes, seen: Mapping[bytes, float] | None = None) -> None:
+    def __init__(
+        self,
+        contact: bytes,
+        seen: Mapping[bytes, float] | None = None,
+        *,
+        asleep: Asleep[Mapping[bytes, float]] | None = None,
+    ) -> None:
         self._contact = contact
-        self._seen = Deadlines(dict(sorted((seen or {}).items(), key=lambda entry: entry[1])))
+        self._asleep = asleep
+        self._ids = _in_order(seen or {})
         self._partial: dict[bytes, bytearray] = {}
         self._acks: dict[bytes, None] = {}
+
+    @property
+    def _seen(self) -> Deadlines:
+        if self._asleep is not None:
+            self._ids = _in_order(self._asleep.load())
+            self._asleep = None
+        return self._ids
 
     def restart(self) -> None:
         """A new link: texts under reassembly come again from their beginning."""
@@ -186,10 +201,12 @@ class Inbox:
     @property
     def next_deadline(self) -> float | None:
         """When the next id may be forgotten."""
-        return self._seen.next
+        return self._ids.next if self._asleep is None else self._asleep.gist.seen_until
 
     def expire(self, now: float, batch: Batch) -> None:
         """Forget ids that the peer can no longer resend."""
+        if self.next_deadline is None or self.next_deadline > now:
+            return
         for item in self._seen.take(now):
             batch.drop(self._key(item))
 
@@ -247,6 +264,10 @@ class Inbox:
 
     def _key(self, item: bytes) -> Key:
         return Key(kind="seen", scope=self._contact, key=item)
+
+
+def _in_order(seen: Mapping[bytes, float]) -> Deadlines:
+    return Deadlines(dict(sorted(seen.items(), key=lambda entry: entry[1])))
 
 
 def seen_until(now: float, lifetime: int) -> float:

@@ -46,6 +46,8 @@ class SettingsRecord(_Record, kw_only=True):
     """Whether messages may live without end."""
     timer_told: bool = False
     """Whether the user was told what lifetimes promise, and what not."""
+    lock_after: int = 0
+    """Seconds without anybody there after which the vault locks itself; 0 for never."""
 
 
 class ClockRecord(_Record, kw_only=True):
@@ -177,6 +179,21 @@ class SeenRecord(_Record, kw_only=True):
     """A message id that must not be shown (again) until the sender cannot resend it."""
 
     until: float
+
+
+class GistRecord(_Record, kw_only=True):
+    """What must be known of a conversation before its messages and its seen ids are read from the vault.
+
+    Times that are None never come.
+    """
+
+    unread: int
+    newest: float | None
+    """When the last message was stored."""
+    messages_until: float | None
+    """When the first message dies."""
+    seen_until: float | None
+    """When the first id may be forgotten."""
 
 
 class SessionRecord(_Record, kw_only=True):

@@ -2,7 +2,8 @@
 
 Laws: the sender's clock starts at delivery, the receiver's when the message was first shown; an upper bound
 from writing holds for both. What is past its deadline goes with the next `Timeline.expire`, which stands
-before everything else that an event does, also before the first one after loading.
+before everything else that an event does, also before the first one after loading. Messages that are in the
+vault may be left there until somebody looks at one, or one is due: a gist of them is enough until then.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from .asleep import Asleep
 from .batch import Batch
 from .body import TextPart
 from .commands import Key, TellGone, TellMessage, Why
@@ -27,24 +29,62 @@ def upper_bound(written: float, lifetime: int) -> float:
 
 
 class Timeline:
-    """Live messages in the order in which they were stored here."""
+    """Live messages in the order in which they were stored here.
 
-    def __init__(self, contact: bytes, messages: Iterable[MessageRecord] = ()) -> None:
+    Args:
+        messages: those that there are.
+        asleep: in their place, where they are loaded when one is looked at.
+    """
+
+    def __init__(
+        self,
+        contact: bytes,
+        messages: Iterable[MessageRecord] = (),
+        *,
+        asleep: Asleep[Iterable[MessageRecord]] | None = None,
+    ) -> None:
         self._contact = contact
-        self._messages: dict[bytes, MessageRecord] = {}
+        self._asleep = asleep
+        self._loaded: dict[bytes, MessageRecord] = {}
         self._deadlines = Deadlines()
         self._unread: set[bytes] = set()
-        self.held = 0
-        """Characters of theirs that are alive."""
-        for message in sorted(messages, key=lambda message: message.stored):
-            self._hold(message)
-            if message.lifetime == ONCE and message.clock is not None:  # whoever had it open is gone
-                self._deadlines.give(message.id, message.clock)
+        self._fleeting: set[bytes] = set()
+        """What was read and lives once: gone when it is loaded again."""
+        self._held = 0
         self.sent: set[bytes] = set()
         """Ours whose last part has left and that are not acknowledged yet."""
+        self._take_in(messages)
 
     def __iter__(self) -> Iterator[MessageRecord]:
         return iter(self._messages.values())
+
+    @property
+    def _messages(self) -> dict[bytes, MessageRecord]:
+        self._wake()
+        return self._loaded
+
+    def _wake(self) -> None:
+        if self._asleep is not None:
+            messages = self._asleep.load()
+            self._asleep = None
+            self._take_in(messages)
+
+    def _take_in(self, messages: Iterable[MessageRecord]) -> None:
+        for message in sorted(messages, key=lambda message: message.stored):
+            self._hold(message)
+            if message.id in self._fleeting and message.clock is not None:  # whoever had it open is gone
+                self._deadlines.give(message.id, message.clock)
+
+    @property
+    def held(self) -> int:
+        """Characters of theirs that are alive."""
+        self._wake()
+        return self._held
+
+    @property
+    def first_end(self) -> float | None:
+        """When the first message would die if all were loaded again now."""
+        return 0.0 if self._fleeting else self.next_deadline
 
     def get(self, message: bytes) -> MessageRecord | None:
         """The message, if it is alive."""
@@ -53,17 +93,19 @@ class Timeline:
     @property
     def unread(self) -> int:
         """Received messages that were not shown yet."""
-        return len(self._unread)
+        return len(self._unread) if self._asleep is None else self._asleep.gist.unread
 
     @property
     def newest(self) -> float | None:
         """When the last message was stored."""
+        if self._asleep is not None:
+            return self._asleep.gist.newest
         return next((m.stored for m in reversed(self._messages.values())), None)
 
     @property
     def next_deadline(self) -> float | None:
         """When the next message dies."""
-        return self._deadlines.next
+        return self._deadlines.next if self._asleep is None else self._asleep.gist.messages_until
 
     def add(self, message: MessageRecord, batch: Batch) -> None:
         """Keep a new message, after all that are there."""
@@ -134,6 +176,9 @@ class Timeline:
 
     def expire(self, now: float, batch: Batch) -> None:
         """Erase everything whose deadline has passed."""
+        if self.next_deadline is None or self.next_deadline > now:
+            return
+        self._wake()
         for message in self._deadlines.take(now):
             self.erase(message, "expired", batch)
 
@@ -142,7 +187,8 @@ class Timeline:
         found = self._messages.pop(message, None)
         if found is None:
             return False
-        self.held -= 0 if found.mine else len(found.text)
+        self._held -= 0 if found.mine else len(found.text)
+        self._fleeting.discard(message)
         self._deadlines.forget(message)
         self._unread.discard(message)
         self.sent.discard(message)
@@ -151,16 +197,19 @@ class Timeline:
         return True
 
     def _hold(self, message: MessageRecord) -> None:
-        if message.id not in self._messages and not message.mine:
-            self.held += len(message.text)
-        self._messages[message.id] = message
+        if message.id not in self._loaded and not message.mine:
+            self._held += len(message.text)
+        self._loaded[message.id] = message
         self._deadlines.give(message.id, message.deadline)
+        if message.lifetime == ONCE and message.clock is not None:
+            self._fleeting.add(message.id)
         if not message.mine and message.clock is None:
             self._unread.add(message.id)
         else:
             self._unread.discard(message.id)
 
     def _put(self, message: MessageRecord, batch: Batch, *, new: bool = False) -> None:
+        self._wake()
         self._hold(message)
         batch.put(self._key(message.id), pack(message))
         batch.do(TellMessage(message=message, sent=message.id in self.sent, new=new))

@@ -137,6 +137,19 @@ class Exchange:
             assert not {message.message for message in here} & set(self.deleted)
             assert {message.text for message in here} == {message.text for message in other.messages()}
             assert not [message for message in here if message.system]
+            self.check_gist(person)
+
+    @staticmethod
+    def check_gist(person: Person) -> None:
+        """What is known of a conversation without reading its messages is what they say."""
+        talk = person.engine.opened()._contact(person.contact.record).talk
+        known = (talk.timeline.unread, talk.timeline.newest, talk.timeline.next_deadline)
+        asleep = talk.timeline._asleep, talk.inbox._asleep, talk.inbox.next_deadline
+        assert None not in asleep
+        assert len(list(talk.timeline)) > 2
+        assert known == (talk.timeline.unread, talk.timeline.newest, talk.timeline.next_deadline)
+        assert talk.inbox.have_list()
+        assert asleep[2] == talk.inbox.next_deadline
 
 
 def run(folder: Path, prepare: Callable[[Exchange], None]) -> Exchange:

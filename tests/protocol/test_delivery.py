@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from random import Random
 
 import pytest
 
 from onionchat.protocol import body, delivery
+from onionchat.protocol.asleep import Asleep
 from onionchat.protocol.batch import Batch
 from onionchat.protocol.commands import Key, Persist
 from onionchat.protocol.constants import HAVE_LIST_MAX, MAX_ACKS, MAX_PARTIALS, MAX_TEXT_BYTES
 from onionchat.protocol.delivery import ACKS_AN_ENVELOPE, Inbox, Outbox, seen_until
-from onionchat.protocol.record import OutgoingKind, OutgoingRecord, SeenRecord, pack
+from onionchat.protocol.record import GistRecord, OutgoingKind, OutgoingRecord, SeenRecord, pack
 
 CONTACT = b"contact."
 
@@ -281,3 +283,27 @@ def test_an_id_outlives_the_last_moment_at_which_its_sender_may_say_it_again() -
     written, lifetime = 1_000_000.0, 7 * day
     given_up = written + lifetime + 28 * day
     assert seen_until(written, lifetime) == given_up + day
+
+
+def test_seen_ids_are_loaded_when_one_is_asked_for_or_due() -> None:
+    looks: list[Callable[[Inbox], object]] = [
+        Inbox.have_list,
+        lambda inbox: inbox.known(b"1" * 16),
+        lambda inbox: inbox.full,
+        lambda inbox: inbox.expire(50.0, Batch()),
+        lambda inbox: inbox.see(b"2" * 16, 90.0, Batch()),
+    ]
+    for look in looks:
+        loads: list[int] = []
+
+        def load(loads: list[int] = loads) -> dict[bytes, float]:
+            loads.append(1)
+            return {b"1" * 16: 60.0, b"0" * 16: 55.0}
+
+        gist = GistRecord(unread=0, newest=None, messages_until=None, seen_until=50.0)
+        inbox = Inbox(b"contact", asleep=Asleep(gist=gist, load=load))
+        inbox.expire(49.0, Batch())
+        assert (inbox.next_deadline, loads) == (50.0, [])
+        look(inbox)
+        assert (inbox.next_deadline, loads) == (55.0, [1])
+        assert inbox.have_list()[:32] == b"0" * 16 + b"1" * 16

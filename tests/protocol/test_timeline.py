@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 
+from onionchat.protocol.asleep import Asleep
 from onionchat.protocol.batch import Batch
 from onionchat.protocol.commands import Command, Key, Persist, TellGone, TellMessage
 from onionchat.protocol.constants import DEFAULT_LIFETIME, OFF, ONCE, UNREAD_LIFE
-from onionchat.protocol.record import MessageRecord, unpack
+from onionchat.protocol.record import GistRecord, MessageRecord, unpack
 from onionchat.protocol.timeline import Timeline, upper_bound
 
 CONTACT = b"contact."
@@ -184,3 +186,60 @@ def test_a_line_of_ours_lives_for_a_span_whatever_the_conversations_messages_do(
         made.note(bytes(16), "a line", lifetime, 10.0, Batch())
         (line,) = made
         assert (line.lifetime, line.expires) == (lives, 10.0 + lives)
+
+
+def asleep(*, due: float | None, messages: list[MessageRecord]) -> tuple[Timeline, list[int]]:
+    """A timeline whose messages are in the vault, and how often they were read from there."""
+    loads: list[int] = []
+
+    def load() -> list[MessageRecord]:
+        loads.append(1)
+        return messages
+
+    gist = GistRecord(unread=7, newest=3.0, messages_until=due, seen_until=None)
+    return Timeline(b"contact", asleep=Asleep(gist=gist, load=load)), loads
+
+
+def test_a_gist_is_enough_while_nobody_looks_and_nothing_is_due() -> None:
+    timeline, loads = asleep(due=100.0, messages=[])
+    timeline.expire(99.0, Batch())
+    assert (timeline.unread, timeline.newest, timeline.next_deadline) == (7, 3.0, 100.0)
+    never, loads_of_never = asleep(due=None, messages=[])
+    never.expire(1e12, Batch())
+    assert loads == loads_of_never == []
+
+
+def test_what_is_looked_at_is_loaded_once() -> None:
+    held = MessageRecord(id=b"1", mine=False, text="four", written=1.0, stored=1.0, lifetime=60, until=500.0)
+    looks: list[Callable[[Timeline], object]] = [
+        list,
+        lambda timeline: timeline.get(b"1"),
+        lambda timeline: timeline.held,
+        lambda timeline: timeline.expire(100.0, Batch()),
+        lambda timeline: timeline.shown(b"1", 2.0, Batch()),
+    ]
+    for look in looks:
+        timeline, loads = asleep(due=100.0, messages=[held])
+        look(timeline)
+        assert (loads, timeline.held, timeline.newest) == ([1], 4, 1.0)
+        assert timeline.get(b"1") is held
+        assert loads == [1]
+
+
+def test_a_new_message_comes_after_those_that_slept() -> None:
+    held = MessageRecord(id=b"1", mine=True, text="", written=9.0, stored=9.0, lifetime=60, until=500.0)
+    timeline, _ = asleep(due=100.0, messages=[held])
+    new = MessageRecord(id=b"2", mine=True, text="", written=2.0, stored=2.0, lifetime=60, until=500.0)
+    timeline.add(new, Batch())
+    assert [message.id for message in timeline] == [b"1", b"2"]
+    assert new.stored > 3.0
+
+
+def test_what_was_read_and_lives_once_is_due_when_it_is_loaded_again() -> None:
+    held = MessageRecord(id=b"1", mine=False, text="", written=1.0, stored=1.0, lifetime=ONCE, until=500.0)
+    timeline = Timeline(b"contact", [held])
+    assert timeline.first_end == timeline.next_deadline == 500.0
+    timeline.shown(b"1", 2.0, Batch())
+    assert timeline.first_end == 0.0
+    timeline.closed(Batch())
+    assert timeline.first_end is None
