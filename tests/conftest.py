@@ -1,4 +1,5 @@
-"""Async tests run without a plugin: asyncio where the code under test is asyncio, trio elsewhere."""
+"""What holds for all tests: async ones run without a plugin (asyncio where the code under test is asyncio,
+trio elsewhere), and hypothesis measures no time and keeps nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +10,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from trio.testing import trio_test
+
+from .profiles import WALKS
+
+settings.register_profile(
+    "here",
+    deadline=None,  # a slow machine is no finding
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=not WALKS,
+    database=None,
+)
+settings.load_profile("here")
 
 
 @pytest.fixture

@@ -2,13 +2,12 @@ from __future__ import annotations
 
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from onionchat.crypto.kdf import hkdf_sha512
 
 
-@settings(deadline=None)
 @given(
     salt=st.binary(max_size=200),
     ikm=st.binary(max_size=200),

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from nacl.bindings import crypto_scalarmult_ed25519_base_noclamp
 
@@ -33,7 +33,6 @@ def test_the_expanded_key_is_the_scalar_of_the_public_one() -> None:
     assert crypto_scalarmult_ed25519_base_noclamp(expanded[:32]) == key.public
 
 
-@settings(deadline=None)
 @given(public=st.binary(min_size=32, max_size=32), place=st.integers(0, 55), other=st.sampled_from("abcz27"))
 def test_one_wrong_character_is_noticed(public: bytes, place: int, other: str) -> None:
     address = onion_address(public)

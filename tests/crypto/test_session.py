@@ -6,7 +6,7 @@ from hashlib import blake2b
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from onionchat.crypto.ratchet import MAX_STATE_SIZE, Ratchet
@@ -79,7 +79,6 @@ def test_what_is_cut_short_or_too_long_is_refused() -> None:
         Ratchet.from_bytes(longest + b"\0")
 
 
-@settings(deadline=None)
 @given(place=st.integers(0, len(BUSY) - 1), byte=st.integers(0, 255))
 def test_one_wrong_byte_is_refused_or_gives_a_whole_state(place: int, byte: int) -> None:
     damaged = BUSY[:place] + bytes([byte]) + BUSY[place + 1 :]
@@ -92,7 +91,6 @@ def test_one_wrong_byte_is_refused_or_gives_a_whole_state(place: int, byte: int)
         assert Ratchet.from_bytes(again).to_bytes() == again
 
 
-@settings(deadline=None)
 @given(data=st.binary(max_size=300))
 def test_anything_else_is_refused(data: bytes) -> None:
     with pytest.raises(CryptoError):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from onionchat.crypto.skipped import (
@@ -56,7 +56,6 @@ def test_keys_of_the_same_chain_lie_together() -> None:
     assert stored(chains) == 2
 
 
-@settings(deadline=None)
 @given(sizes=st.lists(st.integers(1, 1000), min_size=1, max_size=6))
 def test_the_oldest_go_when_there_are_too_many(sizes: list[int]) -> None:
     chains: Chains = ()
