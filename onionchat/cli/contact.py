@@ -9,7 +9,7 @@ import click
 
 from .names import find_contact, new_name
 from .session import Session, ask, json_option, pass_session
-from .span import in_words, moment
+from .span import lives, moment
 from .table import aligned
 
 if TYPE_CHECKING:
@@ -80,6 +80,6 @@ def _row(one: Contact, owners: dict[str, str]) -> tuple[str, ...]:
         one.name,
         f"of {owners.get(one.identity, one.identity)}",
         one.problem or (presence if one.introduced else f"{presence}, not yet introduced"),
-        f"messages live {in_words(one.lifetime)}",
+        f"messages {lives(one.lifetime)}",
         f"{one.unread} unread" if one.unread else "",
     )

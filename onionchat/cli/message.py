@@ -12,11 +12,12 @@ from ..errors import ConfigError
 from .names import MIN_PREFIX, find_contact
 from .secret import standard_input
 from .session import Session, ask, json_option, pass_session
-from .span import in_words, lifetime_seconds
+from .span import lives, read_lifetime
 from .table import aligned
 
 if TYPE_CHECKING:
     from ..client.blocking import Client
+    from ..control.replies import Lifetime
 
 
 @click.command(
@@ -26,11 +27,14 @@ if TYPE_CHECKING:
 @click.argument("contact")
 @click.argument("text", required=False)
 @click.option(
-    "--lifetime", type=lifetime_seconds, metavar="DURATION", help="For this message: 30s, 5m, 2h, 1d, 1w …"
+    "--lifetime",
+    type=read_lifetime,
+    metavar="DURATION",
+    help="For this message: 30s, 5m, 2h, 1d, 1w …, once (gone when read and closed) or off.",
 )
 @json_option
 @pass_session
-def send(session: Session, contact: str, text: str | None, lifetime: int | None) -> None:
+def send(session: Session, contact: str, text: str | None, lifetime: Lifetime | None) -> None:
     """Send a text.
 
     Queues TEXT for CONTACT and returns once it is safely in the outbox.
@@ -50,6 +54,7 @@ def send(session: Session, contact: str, text: str | None, lifetime: int | None)
         if len(text) > MAX_TEXT:
             raise ConfigError(f"the text is longer than {MAX_TEXT:,} characters", hint="send it in parts")
         session.secrets.append(text)
+        _promise(client)
         queued = ask(client, Send(contact=known.contact, text=text, lifetime=lifetime), Message)
     session.print(queued, lambda: f"{queued.message}  {queued.state}")
 
@@ -98,22 +103,38 @@ def delete(session: Session, contact: str, message: str, both: bool) -> None:
 
 
 @click.command()
-@click.argument("contact")
-@click.argument("duration", type=lifetime_seconds)
+@click.argument("contact", required=False)
+@click.argument("duration", type=read_lifetime, required=False)
+@click.option("--allow-off/--forbid-off", default=None, help="Whether messages may live without end.")
 @json_option
 @pass_session
-def lifetime(session: Session, contact: str, duration: int) -> None:
+def lifetime(
+    session: Session, contact: str | None, duration: Lifetime | None, *, allow_off: bool | None
+) -> None:
     """Set how long messages live.
 
-    From now on those with CONTACT live for DURATION: 30s, 5m, 2h, 1d, 1w …
+    From now on those with CONTACT live for DURATION: 30s, 5m, 2h, 1d, 1w …, «once» (gone when read and
+    closed), or «off» (they stay until deleted) where the vault allows that.
     """
-    from ..control.replies import Contact
-    from ..control.requests import SetLifetime
+    from ..control.replies import Contact, Done
+    from ..control.requests import AllowOff, SetLifetime
 
+    if allow_off is not None:
+        if contact is not None:
+            raise click.UsageError("--allow-off and --forbid-off hold for the whole vault: give them alone")
+        with session.connect() as client:
+            done = ask(client, AllowOff(allowed=allow_off), Done)
+        session.print(
+            done,
+            lambda: "Messages may live without end." if allow_off else "No message may live without end.",
+        )
+        return
+    if contact is None or duration is None:
+        raise click.UsageError("give a contact and a duration")
     with session.connect() as client:
         known = find_contact(client, contact)
         changed = ask(client, SetLifetime(contact=known.contact, lifetime=duration), Contact)
-    session.print(changed, lambda: aligned([(changed.name, f"messages live {in_words(changed.lifetime)}")]))
+    session.print(changed, lambda: aligned([(changed.name, f"messages {lives(changed.lifetime)}")]))
 
 
 @click.command()
@@ -128,7 +149,7 @@ def watch(session: Session, shown: bool) -> None:
     from ..client.rules import engine_gone
     from ..control.notices import MessageArrived, Stopping
     from ..control.replies import Done
-    from ..control.requests import Shown
+    from ..control.requests import Closed, Shown
     from .story import Teller
 
     with session.connect() as client:
@@ -141,7 +162,19 @@ def watch(session: Session, shown: bool) -> None:
             if shown and isinstance(notice, MessageArrived) and notice.message.state == "received":
                 one = notice.message
                 ask(client, Shown(contact=one.contact, messages=[one.message]), Done)
+                if one.lifetime == "once":  # it was printed, and nothing holds it open
+                    ask(client, Closed(contact=one.contact), Done)
     raise engine_gone()
+
+
+def _promise(client: Client) -> None:
+    """Before the first message of a vault: what lifetimes promise, and what not."""
+    from ..control.replies import TimerPromise
+    from ..control.requests import TimerTold
+
+    told = ask(client, TimerTold(), TimerPromise)
+    if told.first:
+        click.echo(told.words, err=True)
 
 
 def _message(client: Client, contact: str, word: str) -> str:

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
+if TYPE_CHECKING:
+    from ..control.replies import Lifetime
+
 UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
 _WRITTEN: Final = re.compile(r"([0-9]{1,7})([smhdw])")
+
+
+def read_lifetime(written: str) -> Lifetime:
+    """A message's lifetime: seconds as `lifetime_seconds` reads them, or ``once``, or ``off``.
+
+    Raises:
+        click.BadParameter: it is none of these.
+    """
+    if written == "once":
+        return "once"
+    return "off" if written == "off" else lifetime_seconds(written)
 
 
 def lifetime_seconds(written: str) -> int:
@@ -39,6 +53,13 @@ def in_words(seconds: float) -> str:
         if whole >= 2 * size or whole == size:
             return f"{whole // size} {'min' if unit == 'm' else unit}"
     return f"{whole} s"
+
+
+def lives(lifetime: Lifetime) -> str:
+    """A lifetime in a few words: ``live 2 h``, ``go when read and closed``, ``stay``."""
+    if lifetime == "once":
+        return "go when read and closed"
+    return "stay until deleted" if lifetime == "off" else f"live {in_words(lifetime)}"
 
 
 def moment(seconds: float, now: float) -> str:

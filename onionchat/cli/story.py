@@ -23,8 +23,16 @@ def message_row(one: Message, name: str, now: float) -> tuple[str, ...]:
     who = "you" if one.mine else name
     if one.system:
         return one.message, moment(one.written, now), "", "note", "", one.text
-    left = f"lives {in_words(one.lifetime)}" if one.expires is None else f"{in_words(one.expires - now)} left"
+    left = _left(one, now)
     return one.message, moment(one.written, now), who, one.state, left, one.text
+
+
+def _left(one: Message, now: float) -> str:
+    if one.lifetime == "once":
+        return "once" if one.expires is None else "gone when closed"
+    if one.lifetime == "off":
+        return "stays"
+    return f"lives {in_words(one.lifetime)}" if one.expires is None else f"{in_words(one.expires - now)} left"
 
 
 class Teller:

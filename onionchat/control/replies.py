@@ -18,6 +18,8 @@ VaultState = Literal["absent", "locked", "open"]
 Level = Literal["constant", "poisson", "burst"]
 Scope = Literal["contact", "identity", "vault"]
 Source = Literal["contact", "identity", "vault", "engine", "budget"]
+Lifetime = int | Literal["once", "off"]
+# seconds; once: gone when it was read and closed; off: stays until it is deleted
 WindowState = Literal["none", "asked", "open"]
 # asked: an answer is awaited
 
@@ -159,8 +161,8 @@ class Contact(Result, frozen=True, kw_only=True, tag="contact"):
     """True once both sides hold the pair's own keys and addresses."""
     problem: str = ""
     """A line for people when a first contact comes to nothing (the invite was used already, …)."""
-    lifetime: int
-    """Seconds that a message of this conversation lives."""
+    lifetime: Lifetime
+    """How long a message of this conversation lives."""
     unread: int = 0
     last_message: float | None = None
     schedule: Schedule
@@ -188,9 +190,9 @@ class Message(Result, frozen=True, kw_only=True, tag="message"):
     text: str
     written: float
     state: MessageState
-    lifetime: int
+    lifetime: Lifetime
     expires: float | None = None
-    """When it goes; None while its clock has not started (own: at delivery; theirs: when shown)."""
+    """When it goes; None while its clock has not started (own: at delivery; theirs: shown), or for off."""
     system: bool = False
     """True for a line of ours about the conversation (a session made anew): never from the peer."""
 
@@ -202,6 +204,14 @@ class Conversation(Result, frozen=True, kw_only=True, tag="conversation"):
     """Messages, oldest first."""
 
     messages: list[Message]
+
+
+class TimerPromise(Result, frozen=True, kw_only=True, tag="timer-promise"):
+    """What lifetimes promise, and what not."""
+
+    first: bool
+    """Whether nobody has asked before in this vault: then the words are to be shown."""
+    words: str
 
 
 class Policy(Result, frozen=True, kw_only=True, tag="policy"):
@@ -235,6 +245,7 @@ AnyResult = (
     | Contacts
     | Message
     | Conversation
+    | TimerPromise
     | Policy
 )
 

@@ -37,6 +37,8 @@ Passphrase = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_PASSPHRASE
 FactorSecret = Annotated[bytes, msgspec.Meta(min_length=FACTOR_SIZE, max_length=FACTOR_SIZE)]
 Credential = Annotated[bytes, msgspec.Meta(min_length=1, max_length=MAX_CREDENTIAL)]
 Seconds = Annotated[int, msgspec.Meta(ge=MIN_LIFETIME, le=MAX_LIFETIME)]
+Lifetime = Seconds | Literal["once", "off"]
+"""``once``: gone when it was read and closed; ``off``: stays until it is deleted."""
 Level = Literal["constant", "poisson", "burst"]
 Tick = Annotated[float, msgspec.Meta(ge=MIN_TICK, le=MAX_TICK)]
 Batch = Literal[1, 2, 4, 8]
@@ -246,7 +248,7 @@ class Send(Request, frozen=True, kw_only=True, tag="send"):
 
     contact: Handle
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT)]
-    lifetime: Seconds | None = None
+    lifetime: Lifetime | None = None
 
     def __repr__(self) -> str:
         return "Send(…)"
@@ -270,11 +272,30 @@ class Shown(Request, frozen=True, kw_only=True, tag="shown"):
     messages: Annotated[list[Handle], msgspec.Meta(max_length=1000)]
 
 
-class SetLifetime(Request, frozen=True, kw_only=True, tag="set-lifetime"):
-    """How long messages of a conversation live, in seconds from now on. Reply: `replies.Contact`."""
+class Closed(Request, frozen=True, kw_only=True, tag="closed"):
+    """A conversation is on no screen any more: what lives once and was read goes. Reply: `replies.Done`."""
 
     contact: Handle
-    lifetime: Seconds
+
+
+class SetLifetime(Request, frozen=True, kw_only=True, tag="set-lifetime"):
+    """How long messages of a conversation live from now on. Reply: `replies.Contact`."""
+
+    contact: Handle
+    lifetime: Lifetime
+
+
+class AllowOff(Request, frozen=True, kw_only=True, tag="allow-off"):
+    """Whether messages in this vault may live without end; no at first. Reply: `replies.Done`.
+
+    It cannot be forbidden while a conversation is set to ``off``; messages that live without end stay.
+    """
+
+    allowed: bool
+
+
+class TimerTold(Request, frozen=True, kw_only=True, tag="timer-told"):
+    """Who sends asks this before the first message: what lifetimes promise. Reply: `replies.TimerPromise`."""
 
 
 class PolicyShow(Request, frozen=True, kw_only=True, tag="policy-show"):
@@ -365,7 +386,10 @@ AnyRequest = (
     | Send
     | Delete
     | Shown
+    | Closed
     | SetLifetime
+    | AllowOff
+    | TimerTold
     | PolicyShow
     | ScheduleSet
     | BudgetSet

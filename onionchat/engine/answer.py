@@ -27,6 +27,7 @@ from . import report
 from .burn import burn_conversation, burn_identity
 from .doors import serve_contact, serve_invite
 from .engine import Engine
+from .lifetime import allow_off, meant, timer_told
 from .panic import burn_everything
 from .policy_answer import PolicyRequest, answer_policy, answer_window
 from .unlock_answer import Unlocker
@@ -43,6 +44,7 @@ ContactRequest = (
     | requests.Send
     | requests.Delete
     | requests.Shown
+    | requests.Closed
 )
 OpenRequest = (
     ContactRequest
@@ -55,6 +57,8 @@ OpenRequest = (
     | requests.InviteRevoke
     | requests.InviteAccept
     | requests.ContactList
+    | requests.AllowOff
+    | requests.TimerTold
 )
 """What only an open vault can answer."""
 HANDLE = 8
@@ -120,6 +124,10 @@ class Answers:
                 return self._accept(request)
             case requests.ContactList(identity=identity):
                 return self._contacts(identity)
+            case requests.AllowOff(allowed=allowed):
+                return allow_off(self._engine, allowed=allowed)
+            case requests.TimerTold():
+                return timer_told(self._engine)
             case (
                 requests.PolicyShow() | requests.ScheduleSet() | requests.PresenceSet() | requests.BudgetSet()
             ):
@@ -141,7 +149,8 @@ class Answers:
                 self._engine.apply(contact, events.Renamed(name=_name(name)))
                 return report.contact(contact)
             case requests.SetLifetime(lifetime=lifetime):
-                self._engine.apply(contact, events.LifetimeChosen(lifetime=lifetime))
+                chosen = events.LifetimeChosen(lifetime=meant(self._engine, lifetime))
+                self._engine.apply(contact, chosen)
                 return report.contact(contact)
             case requests.WindowAsk() | requests.WindowAnswer():
                 return answer_window(self._engine, request, contact)
@@ -307,7 +316,7 @@ class Answers:
     def _conversation(
         self,
         contact: Contact,
-        request: requests.Messages | requests.Send | requests.Delete | requests.Shown,
+        request: requests.Messages | requests.Send | requests.Delete | requests.Shown | requests.Closed,
     ) -> replies.AnyResult:
         match request:
             case requests.Messages(limit=limit):
@@ -320,6 +329,9 @@ class Answers:
                 event = events.MessagesShown(messages=tuple(_bytes(message) for message in shown))
                 self._engine.apply(contact, event)
                 return replies.Done()
+            case requests.Closed():
+                self._engine.apply(contact, events.ConversationClosed())
+                return replies.Done()
 
     def _send(self, contact: Contact, request: requests.Send) -> replies.Message:
         if len(request.text.encode()) > MAX_TEXT_BYTES:
@@ -329,9 +341,8 @@ class Answers:
                 hint="send it in several messages",
             )
         identifier = os.urandom(MESSAGE_ID)
-        self._engine.apply(
-            contact, events.TextWritten(id=identifier, text=request.text, lifetime=request.lifetime)
-        )
+        lifetime = None if request.lifetime is None else meant(self._engine, request.lifetime)
+        self._engine.apply(contact, events.TextWritten(id=identifier, text=request.text, lifetime=lifetime))
         record = contact.talk.timeline.get(identifier)
         if record is None:
             raise ControlError("message-gone", "the message was gone at once")

@@ -7,6 +7,7 @@ concerns is told what holds now, and nobody else is touched.
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from ..control import replies, requests
 from ..errors import ControlError
@@ -17,8 +18,10 @@ from ..protocol.contact import Contact
 from ..protocol.pace import Level, Pace
 from ..protocol.record import ContactRecord, IdentityRecord, SettingsRecord, pack
 from . import report
-from .engine import Engine
 from .policy import KILO
+
+if TYPE_CHECKING:
+    from .engine import Engine
 
 PolicyRequest = requests.PolicyShow | requests.ScheduleSet | requests.BudgetSet | requests.PresenceSet
 Holder = ContactRecord | IdentityRecord | SettingsRecord
@@ -43,13 +46,13 @@ def answer_policy(
         case requests.ScheduleSet():
             pace, _ = policies.pace(record, identity.id if identity is not None else None)
             chosen = None if request.inherit else _chosen(request, holder.pace or pace)
-            _store(engine, holder, pace=chosen, hidden=holder.hidden)
+            store_changes(engine, holder, pace=chosen, hidden=holder.hidden)
         case requests.PresenceSet(visible=visible):
-            _store(engine, holder, pace=holder.pace, hidden=not visible)
+            store_changes(engine, holder, pace=holder.pace, hidden=not visible)
         case requests.BudgetSet(kilobytes=kilobytes):
             budget = None if kilobytes is None else kilobytes * KILO
             policies.check_budget(budget, more=len(engine.opened().invitations))
-            _store(engine, policies.settings, budget=budget)
+            store_changes(engine, policies.settings, budget=budget)
     if not isinstance(request, requests.PolicyShow):
         engine.reconsider()
     return policies.report(record, identity.id if identity is not None else None)
@@ -92,7 +95,7 @@ def _chosen(request: requests.ScheduleSet, held: Pace) -> Pace:
     )
 
 
-def _store(engine: Engine, holder: Holder, **changes: object) -> None:
+def store_changes(engine: Engine, holder: Holder, **changes: object) -> None:
     """Change a record and store it; as it was where that fails."""
     before = {name: getattr(holder, name) for name in changes}
     for name, value in changes.items():

@@ -10,6 +10,7 @@ from ..control import notices, replies
 from ..control.limits import MAX_LINE
 from ..control.text import plain
 from ..protocol import commands as do
+from ..protocol.constants import OFF, ONCE
 from ..protocol.contact import Contact
 from ..protocol.invitation import Invitation
 from ..protocol.record import IdentityRecord, MessageRecord
@@ -49,7 +50,7 @@ def contact(machine: Contact) -> replies.Contact:
         online_since=machine.online_since,
         introduced=record.introduced,
         problem=machine.problem,
-        lifetime=record.lifetime,
+        lifetime=_lifetime(record.lifetime),
         unread=timeline.unread,
         last_message=timeline.newest,
         schedule=schedule(machine.pace),
@@ -74,6 +75,12 @@ def notice(machine: Contact, command: do.Command) -> notices.AnyNotice | None:
             return notices.DeletionConfirmed(contact=identifier.hex(), message=gone.hex())
         case _:
             return None
+
+
+def _lifetime(lifetime: int) -> replies.Lifetime:
+    if lifetime == ONCE:
+        return "once"
+    return "off" if lifetime == OFF else lifetime
 
 
 def _window(one: Window | None) -> replies.Window:
@@ -115,7 +122,7 @@ def message(contact_id: bytes, record: MessageRecord, *, sent: bool) -> replies.
         text=plain(record.text),
         written=record.written,
         state=state,
-        lifetime=record.lifetime,
+        lifetime=_lifetime(record.lifetime),
         expires=record.expires,
         system=record.system,
     )

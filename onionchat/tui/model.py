@@ -7,12 +7,22 @@ what was here. Drafts live in memory only and outlive a lost engine.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from ..control import notices
 from ..control.notices import AnyNotice
-from ..control.replies import Contact, Identity, Invite, Message, StatusReport, TorState
+from ..control.replies import Contact, Identity, Invite, Lifetime, Message, StatusReport, TorState
 
 _RANK = {"queued": 0, "sent": 1, "delivered": 2, "received": 0, "read": 3}
+
+
+class Unsent(NamedTuple):
+    """What was written and is not yet safe with the engine."""
+
+    contact: str
+    text: str
+    lifetime: Lifetime | None = None
+    """For this message alone; None for the conversation's."""
 
 
 class Model:
@@ -21,8 +31,8 @@ class Model:
     def __init__(self) -> None:
         self.drafts: dict[str, str] = {}
         """Text that was not sent, by contact."""
-        self.unsent: list[tuple[str, str]] = []
-        """Contact and text of what was sent and is not yet safe with the engine, oldest first."""
+        self.unsent: list[Unsent] = []
+        """What was sent and is not yet safe with the engine, oldest first."""
         self.reset()
 
     def reset(self) -> None:
@@ -89,8 +99,8 @@ class Model:
 
     def take_back(self) -> None:
         """What the engine did not take becomes draft again, before what was written since."""
-        for contact, text in reversed(self.unsent):
-            self.drafts[contact] = "\n".join(filter(None, [text, self.drafts.get(contact, "")]))
+        for one in reversed(self.unsent):
+            self.drafts[one.contact] = "\n".join(filter(None, [one.text, self.drafts.get(one.contact, "")]))
         self.unsent.clear()
 
     def own_contacts(self) -> list[Contact]:

@@ -10,7 +10,7 @@ import re
 from datetime import datetime
 from typing import Final
 
-from ..control.replies import Contact, Message, Policy, Schedule, TorState
+from ..control.replies import Contact, Lifetime, Message, Policy, Schedule, TorState
 from ..control.text import plain
 
 MINUTE: Final = 60
@@ -25,7 +25,7 @@ LONGEST: Final = 4 * WEEK
 SHORT_WAIT: Final = 0.1
 """Seconds that nobody notices."""
 
-LIFETIMES: Final = (30, 5 * MINUTE, HOUR, 8 * HOUR, DAY, WEEK, 4 * WEEK)
+LIFETIMES: Final[tuple[Lifetime, ...]] = ("once", 30, 5 * MINUTE, HOUR, 8 * HOUR, DAY, WEEK, 4 * WEEK)
 """The choices that are offered; others can be typed."""
 
 _UNITS: Final = ((WEEK, "week"), (DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (1, "second"))
@@ -78,6 +78,20 @@ def span(seconds: int) -> str:
     return f"{seconds} seconds"
 
 
+def lifetime(lives: Lifetime) -> str:
+    """A lifetime: ``8 hours``, or words where it is no span."""
+    if lives == "once":
+        return "gone when read and closed"
+    return "kept until deleted" if lives == "off" else span(lives)
+
+
+def lives(chosen: Lifetime) -> str:
+    """What messages do: ``live 8 hours``."""
+    if chosen == "once":
+        return "go when read and closed"
+    return "stay until deleted" if chosen == "off" else f"live {span(chosen)}"
+
+
 def short_span(seconds: float) -> str:
     """A span at a glance, never longer than it is: ``6 d 2 h``, ``2 h 5 min``, ``12 min``, ``45 s``."""
     whole = max(0, math.ceil(seconds))
@@ -103,10 +117,26 @@ def parse_span(text: str) -> int:
     return seconds
 
 
+def parse_lifetime(text: str) -> Lifetime:
+    """What somebody typed for a lifetime: a span as in `parse_span`, «once», or «off».
+
+    Raises:
+        ValueError: a line that says what is accepted.
+    """
+    word = text.strip().lower()
+    if word == "once":
+        return "once"
+    return "off" if word == "off" else parse_span(text)
+
+
 def time_left(message: Message, now: float) -> str:
     """The countdown of a message, or when its clock starts. Empty for our own lines."""
     if message.system:
         return ""
+    if message.lifetime == "off":
+        return "kept"
+    if message.lifetime == "once":
+        return "once" if message.expires is None else "gone when closed"
     if message.expires is None:
         start = "delivery" if message.mine else "reading"
         return f"{short_span(message.lifetime)} from {start}"

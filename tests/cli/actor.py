@@ -29,6 +29,7 @@ from onionchat.control.replies import (
     Policy,
     Schedule,
     StatusReport,
+    TimerPromise,
     TorState,
     Window,
 )
@@ -49,6 +50,7 @@ from onionchat.control.requests import (
     Send,
     SetLifetime,
     Status,
+    TimerTold,
     Watch,
     WindowAnswer,
     WindowAsk,
@@ -151,6 +153,8 @@ def answer(request: AnyRequest) -> Answer:
 def answer_about_the_wire(request: AnyRequest) -> Answer:
     """What it says about schedules, presence and windows; to anything else that it was done."""
     match request:
+        case TimerTold():
+            return TimerPromise(first=False, words="Messages vanish.")
         case PolicyShow() | ScheduleSet() | BudgetSet() | PresenceSet():
             return POLICY
         case WindowAsk() | WindowAnswer():

@@ -16,8 +16,17 @@ import pytest
 
 from onionchat.cli import engine as engine_commands
 from onionchat.control.limits import MAX_TEXT
-from onionchat.control.replies import Contacts, Failure, Identities, Invites, StatusReport, TorState
+from onionchat.control.replies import (
+    Contacts,
+    Failure,
+    Identities,
+    Invites,
+    StatusReport,
+    TimerPromise,
+    TorState,
+)
 from onionchat.control.requests import (
+    AllowOff,
     AnyRequest,
     BudgetSet,
     ContactList,
@@ -40,6 +49,7 @@ from onionchat.control.requests import (
     Send,
     SetLifetime,
     Stop,
+    TimerTold,
     Unlock,
     WindowAnswer,
     WindowAsk,
@@ -71,6 +81,10 @@ def engine() -> Iterator[Actor]:
         (["burn", "identity", "News desk", "--yes"], IdentityBurn(identity="bbbb2222")),
         (["send", "Bob", "hi"], Send(contact="cafe0001", text="hi")),
         (["send", "Bob", "--", "--json"], Send(contact="cafe0001", text="--json")),
+        (["send", "Bob", "hi", "--lifetime", "once"], Send(contact="cafe0001", text="hi", lifetime="once")),
+        (["lifetime", "Bob", "off"], SetLifetime(contact="cafe0001", lifetime="off")),
+        (["lifetime", "--allow-off"], AllowOff(allowed=True)),
+        (["lifetime", "--forbid-off"], AllowOff(allowed=False)),
         (["send", "Bob", "hi", "--lifetime", "30s"], Send(contact="cafe0001", text="hi", lifetime=30)),
         (["messages", "Bob"], Messages(contact="cafe0001")),
         (["messages", "Bob", "--limit", "7"], Messages(contact="cafe0001", limit=7)),
@@ -415,3 +429,24 @@ def test_nothing_that_an_engine_says_acts_on_the_terminal() -> None:
     failure = Failure(code="x", message="a\x1b[2Jb\nerror: c\u202e", hint="\x1b]52;c;eA==\x07d")
     with Actor(answer=lambda _: failure) as engine:
         assert engine.run("status").stderr == "error: ab error: c\nhint: d\n"
+
+
+def test_before_the_first_message_of_a_vault_it_is_said_what_lifetimes_promise() -> None:
+    for first in (True, False):
+        play: dict[type[AnyRequest], Answer] = {
+            TimerTold: TimerPromise(first=first, words="Messages vanish.")
+        }
+        with Actor(answer=lambda request, play=play: play.get(type(request)) or answer(request)) as engine:  # type: ignore[misc]  # mypy cannot see defaults of a lambda
+            result = engine.run("send", "Bob", "hi")
+            kinds = [type(each) for each in engine.asked]
+        assert kinds.index(TimerTold) < kinds.index(Send)
+        assert ("Messages vanish." in result.stderr) is first
+        assert "vanish" not in result.stdout
+
+
+@pytest.mark.parametrize("words", [("lifetime",), ("lifetime", "Bob"), ("lifetime", "Bob", "--allow-off")])
+def test_a_lifetime_needs_a_contact_and_a_duration_or_the_vaults_rule_alone(words: tuple[str, ...]) -> None:
+    with Actor() as engine:
+        result = engine.run(*words)
+    assert result.exit_code == 2
+    assert "Usage" in result.stderr or "error" in result.stderr

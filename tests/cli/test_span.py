@@ -5,7 +5,8 @@ import time
 import click
 import pytest
 
-from onionchat.cli.span import in_words, lifetime_seconds, moment
+from onionchat.cli.span import in_words, lifetime_seconds, lives, moment, read_lifetime
+from onionchat.control.replies import Lifetime
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,17 @@ def test_a_moment_of_today_has_no_date() -> None:
 def test_what_is_no_lifetime_is_refused(written: str) -> None:
     with pytest.raises(click.BadParameter):
         lifetime_seconds(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "lifetime", "words"),
+    [
+        ("once", "once", "go when read and closed"),
+        ("off", "off", "stay until deleted"),
+        ("5s", 5, "live 5 s"),
+        ("4w", 28 * 86400, "live 4 w"),
+    ],
+)
+def test_lifetimes_are_spans_or_words(written: str, lifetime: Lifetime, words: str) -> None:
+    assert read_lifetime(written) == lifetime
+    assert lives(lifetime) == words

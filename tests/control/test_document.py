@@ -71,8 +71,9 @@ def words(kind: msgspec.inspect.Type) -> str:
             return title(kind.cls)
         case msgspec.inspect.UnionType():
             parts = [each for each in kind.types if not isinstance(each, msgspec.inspect.NoneType)]
-            one = "a result" if len(parts) > 1 else words(parts[0])
-            return f"{one}, or null"
+            told = [isinstance(each, msgspec.inspect.StructType) for each in parts]
+            one = "a result" if len(parts) > 1 and all(told) else "; or ".join(words(each) for each in parts)
+            return one if len(parts) == len(kind.types) else f"{one}, or null"
     raise AssertionError(f"nobody said how to write a {kind}")
 
 

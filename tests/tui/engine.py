@@ -38,7 +38,7 @@ def contact(
     presence: replies.Presence = "online",
     introduced: bool = True,
     unread: int = 0,
-    lifetime: int = DAY,
+    lifetime: replies.Lifetime = DAY,
     visible: bool = True,
     their_window: replies.Window = replies.Window(),  # noqa: B008 -- frozen
 ) -> replies.Contact:
@@ -64,7 +64,7 @@ def message(
     at: str = "c1",
     mine: bool = False,
     state: replies.MessageState = "read",
-    lifetime: int = DAY,
+    lifetime: replies.Lifetime = DAY,
     expires: float | None = None,
     system: bool = False,
 ) -> replies.Message:
@@ -95,6 +95,8 @@ class FakeEngine:
         self.policy = replies.Policy(
             scope="contact", schedule=EVERY_2_S, source="engine", visible=True, choices=[EVERY_2_S, BURST]
         )
+        self.promise: str | None = None
+        """What is told before the first message, where it was not yet."""
         self.invites: list[replies.Invite] = []
         self.conversations: dict[str, list[replies.Message]] = {}
         self.refuse: dict[type[AnyRequest], ControlError] = {}
@@ -222,6 +224,8 @@ class FakeClient:
                 return met
             case requests.ContactRename():
                 return contact(request.contact, request.name)
+            case requests.TimerTold():
+                return replies.TimerPromise(first=engine.promise is not None, words=engine.promise or "")
             case requests.SetLifetime():
                 return contact(request.contact, lifetime=request.lifetime)
             case requests.ContactRemove():

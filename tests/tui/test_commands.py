@@ -55,6 +55,7 @@ SCREENS: dict[str, list[str]] = {
     "identities": ["ctrl+g"],
     "identity": ["ctrl+g", "end", "enter"],
     "lifetime": ["ctrl+t"],
+    "message lifetime": ["ctrl+r"],
     "wire": ["ctrl+l"],
     "delete": ["shift+tab", "d"],
     "rename": ["shift+tab", "shift+tab", "r"],

@@ -4,7 +4,7 @@ import pytest
 
 from onionchat.control import notices
 from onionchat.control.replies import Invite, MessageState, StatusReport, TorState
-from onionchat.tui.model import Model
+from onionchat.tui.model import Model, Unsent
 
 from .engine import CODE, NOW, READY, contact, identity, message
 
@@ -131,7 +131,7 @@ def test_tor_and_reachability(model: Model) -> None:
 
 def test_what_was_not_taken_becomes_draft_again_in_order(model: Model) -> None:
     model.drafts["c1"] = "third"
-    model.unsent = [("c1", "first"), ("c2", "other"), ("c1", "second")]
+    model.unsent = [Unsent("c1", "first"), Unsent("c2", "other"), Unsent("c1", "second")]
     model.take_back()
     assert model.drafts == {"c1": "first\nsecond\nthird", "c2": "other"}
     assert model.unsent == []

@@ -221,6 +221,85 @@ async def test_a_lifetime_that_makes_no_sense_stays_in_the_field(engine: FakeEng
         assert engine.of(requests.SetLifetime) == []
 
 
+async def test_once_is_the_first_choice_and_off_is_typed(engine: FakeEngine) -> None:
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+t", "home", "enter")
+        await pilot.pause()
+        assert "your messages go when read and closed" in shown(app)
+        await pilot.press("ctrl+t")
+        assert "gone when read and closed (now)" in shown(app, "#sheet")
+        await pilot.press("tab", *"off", "enter")
+        await pilot.pause()
+        asked = [one.lifetime for one in engine.of(requests.SetLifetime)]
+        assert asked == ["once", "off"]
+        assert "your messages stay until deleted" in shown(app)
+
+
+async def test_one_message_alone_lives_as_long_as_was_chosen_for_it(engine: FakeEngine) -> None:
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+r")
+        assert "For the next message to Bob alone" in shown(app, "#sheet")
+        await pilot.press("home", "enter")
+        await pilot.pause()
+        assert "this message: gone when read and closed" in shown(app)
+        await pilot.press(*"one", "enter", *"two", "enter")
+        await pilot.pause()
+        assert [one.lifetime for one in engine.of(requests.Send)] == ["once", None]
+        assert "this message" not in shown(app)
+
+
+async def test_another_conversation_has_no_part_in_what_was_chosen_for_one_message(
+    engine: FakeEngine,
+) -> None:
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+r", "home", "enter")
+        await pilot.pause()
+        assert isinstance(app.screen, MainScreen)
+        app.screen.open_conversation("c2")
+        await pilot.press(*"two", "enter")
+        await pilot.pause()
+        assert [one.lifetime for one in engine.of(requests.Send)] == [None]
+
+
+async def test_before_the_first_message_it_is_said_what_lifetimes_promise(engine: FakeEngine) -> None:
+    engine.promise = "Messages vanish after their lifetime."
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press(*"first", "enter")
+        await pilot.pause()
+        assert "Messages vanish after their lifetime." in shown(app, "#sheet")
+        assert engine.of(requests.Send) == []
+        await pilot.press("enter")
+        await pilot.pause()
+        assert [one.text for one in engine.of(requests.Send)] == ["first"]
+        await pilot.press(*"second", "enter")
+        await pilot.pause()
+        assert len(engine.of(requests.Send)) == 2
+        assert len(engine.of(requests.TimerTold)) == 1
+
+
+async def test_what_lives_once_is_closed_when_another_conversation_is_opened(engine: FakeEngine) -> None:
+    read = msgspec.structs.replace(message("03", "read"), lifetime="once", state="read", expires=NOW + 600)
+    engine.conversations["c1"].append(read)
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert "gone when closed" in shown(app)
+        assert isinstance(app.screen, MainScreen)
+        app.screen.open_conversation("c2")
+        await pilot.pause()
+        app.screen.open_conversation("c1")
+        await pilot.pause()
+        assert engine.of(requests.Closed) == [requests.Closed(contact="c1")]
+
+
 async def test_a_schedule_is_chosen_by_what_it_costs(engine: FakeEngine) -> None:
     app = engine.app(conversation="c1")
     async with app.run_test() as pilot:

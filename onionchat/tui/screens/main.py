@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 from typing import ClassVar, Final
 
 from textual import events, on, work
@@ -14,19 +14,20 @@ from textual.widgets import OptionList, TextArea
 
 from ...control import notices, replies, requests
 from ...control.limits import MAX_TEXT
-from ...control.notices import AnyNotice
 from ...control.text import plain
 from ...errors import OnionchatError
 from .. import wording
+from ..sending import Sending
 from ..session import Session
 from ..widgets.bars import KeyBar, Note, StatusBar
 from ..widgets.contact_list import ContactList
 from ..widgets.conversation_view import ConversationView
 from ..widgets.entry import Composer
 from ..widgets.welcome import Welcome
-from .confirm import Choice, ConfirmSheet
+from . import burning
+from .confirm import ConfirmSheet
 from .invites import AcceptSheet, InviteSheet
-from .lifetime import LifetimeSheet
+from .lifetime import LifetimeSheet, MessageLifetimeSheet, PromiseSheet
 from .naming import NEW, IdentitiesSheet, IdentitySheet, RenameSheet
 from .panel import Panel
 from .wire import WireSheet
@@ -47,6 +48,7 @@ class MainScreen(Panel[None]):
             "ctrl+g", "identities", "Identities", tooltip="Choose as whom you write, or make an identity."
         ),
         Binding("ctrl+t", "lifetime", "Lifetime", tooltip="Set how long messages live in this conversation."),
+        Binding("ctrl+r", "message_lifetime", "This one's", tooltip="How long the next message alone lives."),
         Binding(
             "ctrl+l",
             "wire",
@@ -63,7 +65,7 @@ class MainScreen(Panel[None]):
         super().__init__(session)
         self._wanted = wanted
         self._reported: set[str] = set()
-        self._sending = asyncio.Lock()
+        self.sending = Sending(session, lambda words: self.app.push_screen_wait(PromiseSheet(session, words)))
         self._starved_until = 0.0
         self.contacts = ContactList()
         self.view = ConversationView()
@@ -97,7 +99,7 @@ class MainScreen(Panel[None]):
 
     # what happens
 
-    def changed(self, notice: AnyNotice) -> None:
+    def changed(self, notice: notices.AnyNotice) -> None:
         """Show what is new."""
         match notice:
             case notices.TorChanged() | notices.ReachabilityChanged() | notices.Starved():
@@ -142,7 +144,7 @@ class MainScreen(Panel[None]):
         parts = [wording.window(contact)]
         if not contact.visible:
             parts.append("you appear offline here")
-        parts.append(f"your messages live {wording.span(contact.lifetime)}")
+        parts.append(f"your messages {wording.lives(contact.lifetime)}")
         return Content(" │ ".join(filter(None, parts)))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -151,7 +153,7 @@ class MainScreen(Panel[None]):
         match action:
             case "make_invite" | "use_invite":
                 return model.identity is not None
-            case "lifetime" | "wire":
+            case "lifetime" | "message_lifetime" | "wire":
                 return model.conversation is not None
             case "write":
                 return model.conversation is not None and not self.composer.has_focus
@@ -187,6 +189,7 @@ class MainScreen(Panel[None]):
     def open_conversation(self, contact: str) -> None:
         """Show a conversation and put the cursor where one writes."""
         model = self.session.model
+        self._close()
         model.begin(contact)
         self._reported.clear()
         self.note.clear()
@@ -196,6 +199,20 @@ class MainScreen(Panel[None]):
         self.contacts.point_at(contact)
         self.composer.focus()
         self._load(contact)
+
+    def _close(self) -> None:
+        """The open conversation leaves the screen: what lives once and was read is gone."""
+        self._tell_lifetime()
+        model = self.session.model
+        if model.conversation is not None and any(one.lifetime == "once" for one in model.messages):
+            self._say_closed(model.conversation)
+
+    @work
+    async def _say_closed(self, contact: str) -> None:
+        try:
+            await self.session.ask(requests.Closed(contact=contact), replies.Done)
+        except OnionchatError as error:
+            self.note.complain(error)
 
     @work(group="load", exclusive=True)
     async def _load(self, contact: str) -> None:
@@ -230,7 +247,8 @@ class MainScreen(Panel[None]):
     def send(self, event: Composer.Sent) -> None:
         """Send what was written; what the engine does not take comes back."""
         text = plain(event.text).strip("\n")
-        self.session.model.unsent.append((event.contact, text))
+        self.sending.add(event.contact, text)
+        self._tell_lifetime()
         if len(text) > MAX_TEXT:
             self._take_back()
             self.note.warn(f"this has {len(text)} characters, a message at most {MAX_TEXT}: send it in parts")
@@ -239,19 +257,14 @@ class MainScreen(Panel[None]):
 
     @work
     async def _send_all(self) -> None:
-        """One after the other, in the order of writing."""
-        unsent = self.session.model.unsent
-        async with self._sending:
-            while unsent:
-                contact, text = unsent[0]
-                try:
-                    await self.session.ask(requests.Send(contact=contact, text=text), replies.Message)
-                except OnionchatError as error:
-                    self._take_back()
-                    self.note.complain(error)
-                else:
-                    unsent.pop(0)
-                    self.note.clear()
+        """What the engine does not take is written on."""
+        try:
+            await self.sending.send_all()
+        except OnionchatError as error:
+            self._take_back()
+            self.note.complain(error)
+        else:
+            self.note.clear()
 
     def _take_back(self) -> None:
         self.draft_changed()
@@ -327,6 +340,7 @@ class MainScreen(Panel[None]):
             self._write_as(identity.identity)
 
     def _write_as(self, identity: str) -> None:
+        self._close()
         self.session.model.write_as(identity)
         self.note.clear()
         self.tell()
@@ -337,6 +351,17 @@ class MainScreen(Panel[None]):
         contact = self.session.model.contacts.get(self.session.model.conversation or "")
         if contact is not None:
             self.app.push_screen(LifetimeSheet(self.session, contact), self._contact_changed)
+
+    def action_message_lifetime(self) -> None:
+        """The lifetime of what is written next."""
+        contact = self.session.model.contacts.get(self.session.model.conversation or "")
+        if contact is not None:
+            sheet = MessageLifetimeSheet(self.session, contact, self.sending.lifetime)
+            self.app.push_screen(sheet, self._tell_lifetime)
+
+    def _tell_lifetime(self, chosen: replies.Lifetime | None = None) -> None:
+        self.sending.lifetime = chosen
+        self.composer.border_subtitle = f"this message: {wording.lifetime(chosen)}" if chosen else ""
 
     def action_wire(self) -> None:
         """What the wire tells of the open conversation."""
@@ -357,47 +382,19 @@ class MainScreen(Panel[None]):
 
     def action_remove_contact(self) -> None:
         """Burn the contact under the cursor."""
-        contact = self.session.model.contacts.get(self.contacts.chosen or "")
-        if contact is None:
-            return
-        name = wording.name(contact.name)
-        sheet = ConfirmSheet(
-            self.session,
-            f"Remove {name}",
-            f"This erases {name}, all messages and the keys you share; it cannot be undone. {name} is not "
-            "told and only sees you offline.",
-            [Choice(label=f"Yes, remove {name}", request=requests.ContactRemove(contact=contact.contact))],
-        )
-        self.app.push_screen(sheet)
+        self._ask_before(burning.contact)
 
     def action_burn_conversation(self) -> None:
         """Burn the messages with the contact under the cursor."""
+        self._ask_before(burning.conversation)
+
+    def _ask_before(self, sheet: Callable[[Session, replies.Contact], ConfirmSheet]) -> None:
         contact = self.session.model.contacts.get(self.contacts.chosen or "")
-        if contact is None:
-            return
-        name = wording.name(contact.name)
-        sheet = ConfirmSheet(
-            self.session,
-            f"Burn the messages with {name}",
-            f"This erases every message with {name} here, also what was not sent yet; it cannot be undone. "
-            f"{name} stays a contact, is not told, and keeps what was received.",
-            [Choice(label="Yes, burn them", request=requests.ConversationBurn(contact=contact.contact))],
-        )
-        self.app.push_screen(sheet)
+        if contact is not None:
+            self.app.push_screen(sheet(self.session, contact))
 
     def action_delete_message(self) -> None:
         """Delete the selected message."""
         message = self.view.selected
-        if message is None:
-            return
-        here = requests.Delete(contact=message.contact, message=message.message)
-        both = requests.Delete(contact=message.contact, message=message.message, both=True)
-        choices = [Choice(label="Delete it here", request=here)]
-        if message.mine:
-            choices.append(Choice(label="Delete it for both", request=both))
-        sentence = "It cannot be brought back here."
-        if message.mine:
-            sentence += (
-                " For both: your contact's program is asked to delete it too, but cannot unsee what was read."
-            )
-        self.app.push_screen(ConfirmSheet(self.session, "Delete this message", sentence, choices))
+        if message is not None:
+            self.app.push_screen(burning.message(self.session, message))

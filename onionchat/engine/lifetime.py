@@ -1,0 +1,69 @@
+"""How long messages live, as users say it, and what the vault allows of it.
+
+Laws: outside the engine a lifetime is seconds or a word, inside always a number; nobody is given a life
+without end unless the vault's user allowed that before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ..control import replies, requests
+from ..errors import ControlError
+from ..protocol.constants import OFF, ONCE
+from .policy_answer import store_changes
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+TIMER_WORDS: Final = (
+    "Messages vanish after their lifetime: yours when it has passed since delivery, theirs when it has "
+    "passed since you read them, and all of them four weeks after that time at the latest, read or not. What "
+    "is gone cannot be read again, not even with your passphrase. But your contact can copy or photograph "
+    "what they read, and a changed program can keep it: lifetimes do not bind your contact."
+)
+
+
+def meant(engine: Engine, lifetime: requests.Lifetime) -> int:
+    """The number for a lifetime that was asked for.
+
+    Raises:
+        ControlError: ``off-not-allowed``.
+    """
+    if lifetime == "once":
+        return ONCE
+    if lifetime != "off":
+        return lifetime
+    if not engine.opened().policies.settings.off_allowed:
+        raise ControlError(
+            "off-not-allowed",
+            "in this vault no message lives without end",
+            hint="allow it first, if you want that: onionchat lifetime --allow-off",
+        )
+    return OFF
+
+
+def allow_off(engine: Engine, *, allowed: bool) -> replies.Done:
+    """Let messages live without end from now on, or not.
+
+    Raises:
+        ControlError: ``still-off``: a conversation is set to it.
+    """
+    endless = [one for one in engine.opened().contacts.values() if one.record.lifetime == OFF]
+    if not allowed and endless:
+        raise ControlError(
+            "still-off",
+            f"messages with «{endless[0].record.name}» are set to live without end",
+            hint="set another lifetime there first",
+        )
+    store_changes(engine, engine.opened().policies.settings, off_allowed=allowed)
+    return replies.Done()
+
+
+def timer_told(engine: Engine) -> replies.TimerPromise:
+    """What lifetimes promise; that it was told is stored before."""
+    settings = engine.opened().policies.settings
+    first = not settings.timer_told
+    if first:
+        store_changes(engine, settings, timer_told=True)
+    return replies.TimerPromise(first=first, words=TIMER_WORDS)
