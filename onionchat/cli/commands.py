@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from . import burn, chat, contact, engine, evidence, identity, invite, message, panic, policy, serve
+from . import (
+    burn,
+    chat,
+    contact,
+    engine,
+    evidence,
+    identity,
+    invite,
+    lock,
+    message,
+    panic,
+    policy,
+    serve,
+    vault,
+)
 
 COMMANDS = (
     serve.serve,
     engine.unlock,
     engine.status,
     engine.stop,
+    vault.vault,
     identity.identity,
     invite.invite,
     contact.contact,

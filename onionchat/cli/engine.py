@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from ..errors import ControlError
-from .secret import ask_passphrase, passphrase_from
+from .factor import Presented, present
+from .secret import ask_passphrase, passphrase_from, tell_strength
 from .session import Session, ask, json_option, pass_session
 from .span import in_words, moment
 from .table import aligned
 
 if TYPE_CHECKING:
-    from ..control.replies import StatusReport
+    from ..control.replies import StatusReport, VaultWays
 
+USUAL_MEMORY: Final = 512
+"""MiB that a try of a passphrase takes where a machine has them."""
 STOP_SECONDS: Final = 20.0
 STARVED_MS: Final = 250.0
 """Shorter waits are ordinary and of no interest to people."""
@@ -36,20 +40,40 @@ _VAULT_WORDS: Final = {
     metavar="N",
     help="Descriptor with the passphrase: --passphrase-fd 3 3< FILE; asked for otherwise.",
 )
+@click.option("--key-file", type=click.Path(path_type=Path), help="The key file, if the vault asks for one.")
 @json_option
 @pass_session
-def unlock(session: Session, create: bool, passphrase_fd: int | None) -> None:
+def unlock(session: Session, create: bool, passphrase_fd: int | None, key_file: Path | None) -> None:
     """Open the vault, or make it."""
-    from ..control.replies import Done
-    from ..control.requests import Unlock
+    from ..control.replies import Done, VaultWays
+    from ..control.requests import Unlock, VaultShow
 
     with session.connect() as client:
+        ways = None if create else ask(client, VaultShow(), VaultWays)
         if passphrase_fd is None:
             passphrase = ask_passphrase(session, create=create)
         else:
             passphrase = passphrase_from(passphrase_fd, session)
-        done = ask(client, Unlock(passphrase=passphrase, create=create), Done)
-    session.print(done, lambda: "The vault was made and is open." if create else "The vault is open.")
+            if create:
+                tell_strength(passphrase, if_weak=True)
+        given = Presented() if ways is None else present(ways, key_file, may_ask=passphrase_fd is None)
+        request = Unlock(
+            passphrase=passphrase,
+            create=create,
+            key_file=given.key_file,
+            security_key=given.security_key,
+        )
+        done = ask(client, request, Done)
+        cost = ask(client, VaultShow(), VaultWays) if create else None
+    session.print(done, lambda: "The vault is open." if cost is None else _made(cost))
+
+
+def _made(ways: VaultWays) -> str:
+    """That it was made, and what a guess at its passphrase costs."""
+    line = f"The vault was made and is open. Each guess at its passphrase takes {ways.memory} MiB of memory"
+    if ways.memory >= USUAL_MEMORY:
+        return f"{line}."
+    return f"{line}, less than the usual {USUAL_MEMORY} MiB: this machine has no more to spare now."
 
 
 @click.command()

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import click
+
 from ..errors import ConfigError
 from .session import Session
 
@@ -67,7 +69,7 @@ def passphrase_from(number: int, session: Session) -> str:
 
 
 def ask_passphrase(session: Session, *, create: bool, empty: str = "") -> str:
-    """The passphrase as typed, twice if it is a new one.
+    """The passphrase as typed; a new one is chosen with `choose_passphrase`.
 
     Args:
         session: remembers it for redaction.
@@ -77,15 +79,52 @@ def ask_passphrase(session: Session, *, create: bool, empty: str = "") -> str:
     Raises:
         ConfigError: no terminal, or the two differ.
     """
+    if create:
+        return choose_passphrase(session, "passphrase")
     passphrase = ""
     while not passphrase:
         passphrase = hidden(f"Passphrase{f' ({empty})' if empty else ''}: ")
         if empty and not passphrase:
             return ""
-    if create and hidden("The same again: ") != passphrase:
-        raise ConfigError("the two passphrases differ", hint="nothing was made; try again")
     session.secrets.append(passphrase)
     return passphrase
+
+
+def choose_passphrase(session: Session, what: str) -> str:
+    """A new passphrase, typed twice: one of the user's, whose strength is told, or one of six words.
+
+    Args:
+        session: remembers it for redaction.
+        what: what it is called, as in «New passphrase».
+
+    Raises:
+        ConfigError: no terminal, or the two differ.
+    """
+    from ..client.phrase import new_passphrase
+
+    _require_terminal()
+    click.echo(f"Choose a {what}. Enter alone: one of six words, made by chance.", err=True)
+    chosen = hidden(f"{what.capitalize()}: ")
+    if chosen:
+        tell_strength(chosen)
+    else:
+        chosen = new_passphrase(os.urandom)
+        click.echo(f"Write it down. It is not shown again:\n\n  {chosen}\n", err=True)
+    session.secrets.append(chosen)
+    if hidden("The same again: ") != chosen:
+        raise ConfigError("the two passphrases differ", hint="nothing was made; try again")
+    return chosen
+
+
+def tell_strength(passphrase: str, *, if_weak: bool = False) -> None:
+    """Say how strong a new passphrase is; with ``if_weak`` only of one that is not."""
+    from ..client.phrase import strength
+
+    found = strength(passphrase)
+    if found.is_weak or not if_weak:
+        click.echo(f"Strength: {found.words}", err=True)
+    if found.is_weak:
+        click.echo("Whoever gets a copy of the vault can guess it. Six words would be strong.", err=True)
 
 
 def hidden(prompt: str) -> str:
@@ -94,13 +133,17 @@ def hidden(prompt: str) -> str:
     Raises:
         ConfigError: there is no terminal.
     """
+    _require_terminal()
+    import getpass
+
+    return getpass.getpass(prompt)
+
+
+def _require_terminal() -> None:
     if not sys.stdin.isatty():
         raise ConfigError(
             "there is no terminal to ask at", hint="pass it by descriptor or standard input; see --help"
         )
-    import getpass
-
-    return getpass.getpass(prompt)
 
 
 def standard_input(most: int) -> str:

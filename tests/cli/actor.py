@@ -31,6 +31,7 @@ from onionchat.control.replies import (
     StatusReport,
     TimerPromise,
     TorState,
+    VaultWays,
     Window,
 )
 from onionchat.control.requests import (
@@ -51,6 +52,7 @@ from onionchat.control.requests import (
     SetLifetime,
     Status,
     TimerTold,
+    VaultShow,
     Watch,
     WindowAnswer,
     WindowAsk,
@@ -118,6 +120,8 @@ NOTE = Message(
 DONE = Done()
 READY = TorState(mode="managed", version="0.4.9.11", percent=100, words="done", ready=True)
 
+WAYS = VaultWays(key_file=False, credential=b"", memory=512, passes=3, wait=0.0)
+
 Answer = AnyResult | Failure
 
 
@@ -153,6 +157,8 @@ def answer(request: AnyRequest) -> Answer:
 def answer_about_the_wire(request: AnyRequest) -> Answer:
     """What it says about schedules, presence and windows; to anything else that it was done."""
     match request:
+        case VaultShow():
+            return WAYS
         case TimerTold():
             return TimerPromise(first=False, words="Messages vanish.")
         case PolicyShow() | ScheduleSet() | BudgetSet() | PresenceSet():

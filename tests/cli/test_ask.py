@@ -275,7 +275,10 @@ def test_unlocking_by_descriptor(engine: Actor) -> None:
     os.write(writing, "härter pässword\n".encode())
     os.close(writing)
     result = engine.run("unlock", "--create", "--passphrase-fd", str(reading))
-    assert (result.exit_code, result.output) == (0, "The vault was made and is open.\n")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "The vault was made and is open. Each guess at its passphrase takes 512 MiB of memory.\n",
+    )
     assert engine.asked_for(Unlock) == Unlock(passphrase="härter pässword", create=True)
 
 

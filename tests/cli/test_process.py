@@ -146,16 +146,41 @@ def test_a_passphrase_is_asked_for_and_never_shown() -> None:
         assert engine.asked_for(Unlock) == Unlock(passphrase="hunter2")
 
 
-def test_a_new_passphrase_is_asked_for_twice() -> None:
+def test_a_new_passphrase_is_asked_for_twice_and_judged() -> None:
     with Actor() as engine:
         lines = [("Passphrase: ", "hunter2"), ("The same again: ", "hunter3")]
         shown, status = typed(engine, ["unlock", "--create"], lines)
         assert "the two passphrases differ" in shown
+        assert "hunter" not in shown
         assert status == 2
         assert not [each for each in engine.asked if isinstance(each, Unlock)]
-        _, status = typed(engine, ["unlock", "--create"], [lines[0], ("The same again: ", "hunter2")])
+        shown, status = typed(engine, ["unlock", "--create"], [lines[0], ("The same again: ", "hunter2")])
         assert status == 0
+        assert "Strength: very weak: " in shown
+        assert "can guess it" in shown
         assert engine.asked_for(Unlock) == Unlock(passphrase="hunter2", create=True)
+
+
+def test_a_strong_passphrase_is_said_to_be_one() -> None:
+    with Actor() as engine:
+        strong = "wq8fk2-zz0ovn-pl4xma-77tqe"
+        lines = [("Passphrase: ", strong), ("The same again: ", strong)]
+        shown, status = typed(engine, ["unlock", "--create"], lines)
+        assert status == 0
+        assert "Strength: strong: " in shown
+        assert "can guess it" not in shown
+
+
+def test_six_words_are_offered_and_typed_back() -> None:
+    with Actor() as engine:
+        shown, status = typed(
+            engine, ["unlock", "--create"], [("Passphrase: ", ""), ("The same again: ", "x")]
+        )
+        assert status == 2
+        words = shown.partition("not shown again:")[2].split()[:6]
+        assert len({*words}) > 1
+        assert all(word.isalpha() for word in words)
+        assert not [each for each in engine.asked if isinstance(each, Unlock)]
 
 
 def test_an_invite_is_asked_for_and_not_shown() -> None:
