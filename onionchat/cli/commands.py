@@ -10,7 +10,6 @@ from . import (
     evidence,
     identity,
     invite,
-    lock,
     message,
     panic,
     policy,
