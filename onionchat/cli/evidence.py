@@ -28,7 +28,7 @@ def demo(context: click.Context, session: Session, headless: bool) -> None:
 
 
 @click.command()
-@click.argument("suite", type=click.Choice(["start", "link", "protocol", "timer"]))
+@click.argument("suite", type=click.Choice(["start", "link", "protocol", "timer", "store"]))
 @click.option("--quick", is_flag=True, help="Fewer repetitions.")
 @json_option
 @pass_session

@@ -44,7 +44,19 @@ def _timer(folder: Path, line: int, tell: Tell, quick: bool) -> Evidence:
     return measure(lifeline=line, tell=tell, quick=quick)
 
 
-SUITES: Final[dict[str, Suite]] = {"start": _start, "link": _link, "protocol": _protocol, "timer": _timer}
+def _store(folder: Path, line: int, tell: Tell, quick: bool) -> Evidence:
+    from .vault_bench import measure
+
+    return measure(lifeline=line, tell=tell, quick=quick)
+
+
+SUITES: Final[dict[str, Suite]] = {
+    "start": _start,
+    "link": _link,
+    "protocol": _protocol,
+    "timer": _timer,
+    "store": _store,
+}
 
 
 def run_bench(suite: str, *, quick: bool, json: bool) -> int:

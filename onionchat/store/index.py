@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import islice, repeat
 
-from .page import SLOTS_PER_PAGE, Entry
+from .page import NO_TAG, SLOTS_PER_PAGE, Entry
 from .record import Tags
 
 
@@ -21,16 +21,24 @@ class Index:
         self._free: dict[int, None] = {}
         self._pages = 0
 
-    def add_page(self, places: Iterable[Tags | None]) -> None:
-        """Take in the next page of the tree."""
+    def add_page(self, places: Iterable[tuple[bytes, bytes]]) -> None:
+        """Take in the next page of the tree: the tags at each place, `NO_TAG` where it is free.
+
+        A vault that is opened goes through here with every value that it holds, so no call is made for one.
+        """
         first = self._pages * SLOTS_PER_PAGE
         self._pages += 1
         free = []
-        for slot, tags in enumerate(places, first):
-            if tags is None:
+        by_name, by_scope = self._by_name, self._by_scope
+        for slot, (name, scope) in enumerate(places, first):
+            if name == NO_TAG:
                 free.append(slot)
+                continue
+            by_name[name] = slot
+            if scope in by_scope:
+                by_scope[scope].add(slot)
             else:
-                self._take(slot, tags)
+                by_scope[scope] = {slot}
         self._free.update(dict.fromkeys(reversed(free)))
 
     def slot_of(self, tags: Tags) -> int | None:
@@ -57,7 +65,7 @@ class Index:
     def apply(self, entries: Mapping[int, Entry], freed: Mapping[int, Tags], pages: int) -> None:
         """Take over a commit that held and left the tree with that many pages."""
         while self._pages < pages:
-            self.add_page(repeat(None, SLOTS_PER_PAGE))
+            self.add_page(repeat((NO_TAG, NO_TAG), SLOTS_PER_PAGE))
         for slot, tags in freed.items():
             self._release(slot, tags)
         for slot, entry in entries.items():

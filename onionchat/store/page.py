@@ -21,7 +21,8 @@ _ENTRY: Final = struct.Struct(f"{KEY_SIZE}s{TAG_SIZE}s{TAG_SIZE}s")
 _TAGS: Final = struct.Struct(f"{KEY_SIZE}x{TAG_SIZE}s{TAG_SIZE}s")
 SLOTS_PER_PAGE: Final = (PAGE_SIZE - OVERHEAD) // _ENTRY.size
 PLAIN_SIZE: Final = SLOTS_PER_PAGE * _ENTRY.size
-_FREE: Final = bytes(TAG_SIZE)
+NO_TAG: Final = bytes(TAG_SIZE)
+"""Stands in a place that is free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,6 @@ def key_at(page: bytearray, place: int) -> bytes:
     return bytes(page[at : at + KEY_SIZE])
 
 
-def tags_in(page: bytearray) -> Iterator[Tags | None]:
-    """The tags at each place of an open page; ``None`` where it is free."""
-    for name_tag, scope_tag in _TAGS.iter_unpack(page):
-        yield None if name_tag == _FREE else Tags(name_tag, scope_tag)
+def tags_in(page: bytearray) -> Iterator[tuple[bytes, bytes]]:
+    """The tags of name and scope at each place of an open page; `NO_TAG` where it is free."""
+    return _TAGS.iter_unpack(page)

@@ -20,7 +20,6 @@ from ..crypto.sealing import KEY_SIZE, OVERHEAD, seal, unseal
 from ..errors import DecryptionError, DiskFull, VaultCorrupt
 from . import disk
 from .page import PAGE_SIZE, PLAIN_SIZE, SLOTS_PER_PAGE, Entry, clear_entry, key_at, put_entry, tags_in
-from .record import Tags
 from .slot import ErasableSlot
 
 _KEYS: Final = "keys"
@@ -114,7 +113,7 @@ class KeyTree:
         """Pages in use; each has `SLOTS_PER_PAGE` slots."""
         return len(self._pages)
 
-    def tags(self) -> Iterable[Iterable[Tags | None]]:
+    def tags(self) -> Iterable[Iterable[tuple[bytes, bytes]]]:
         """Page by page, the tags at each place."""
         return map(tags_in, self._pages)
 

@@ -3,8 +3,10 @@ from __future__ import annotations
 from itertools import repeat
 
 from onionchat.store.index import Index
-from onionchat.store.page import SLOTS_PER_PAGE, Entry
+from onionchat.store.page import NO_TAG, SLOTS_PER_PAGE, Entry
 from onionchat.store.record import Tags
+
+FREE = (NO_TAG, NO_TAG)
 
 
 def tags(number: int, scope: int = 0) -> Tags:
@@ -46,8 +48,8 @@ def test_a_name_moves_to_its_new_slot() -> None:
 
 def test_it_is_rebuilt_from_pages() -> None:
     index = Index()
-    index.add_page([tags(0), None, *repeat(None, SLOTS_PER_PAGE - 3), tags(2)])
-    index.add_page(repeat(None, SLOTS_PER_PAGE))
+    index.add_page([tags(0), *repeat(FREE, SLOTS_PER_PAGE - 2), tags(2)])
+    index.add_page(repeat(FREE, SLOTS_PER_PAGE))
     assert index.taken() == {0, SLOTS_PER_PAGE - 1}
     assert sorted(index.vacant(2 * SLOTS_PER_PAGE - 2)) == [
         slot for slot in range(2 * SLOTS_PER_PAGE) if slot not in index.taken()

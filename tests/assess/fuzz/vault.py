@@ -9,7 +9,7 @@ from typing import Final
 from onionchat.crypto.passphrase import MIB, PassphraseCost
 from onionchat.errors import StoreError, VaultCorrupt
 from onionchat.store.header import Header
-from onionchat.store.page import PLAIN_SIZE, SLOTS_PER_PAGE, Entry, key_at, put_entry, tags_in
+from onionchat.store.page import NO_TAG, PLAIN_SIZE, SLOTS_PER_PAGE, Entry, key_at, put_entry, tags_in
 from onionchat.store.record import Name, Record, Tags
 from onionchat.store.slot import MAX_VALUE, SIDE_SIZE
 from onionchat.store.slot import _unframe as read_side
@@ -82,9 +82,9 @@ def _make_page() -> Run:
     def run(data: bytes) -> str:
         page = bytearray(data[:_PAGE].ljust(_PAGE, b"\0"))
         kept = bytes(page)
-        found = [(place, tags) for place, tags in enumerate(tags_in(page)) if tags is not None]
+        found = [(place, tags) for place, tags in enumerate(tags_in(page)) if tags[0] != NO_TAG]
         for place, tags in found[:3]:
-            put_entry(page, place, Entry(key_at(page, place), tags))
+            put_entry(page, place, Entry(key_at(page, place), Tags(*tags)))
         require(bytes(page) == kept, "what stands at a place is put back as it was")
         return f"taken {min(len(found), 3)}"
 
