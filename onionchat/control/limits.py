@@ -28,6 +28,10 @@ MIN_LIFETIME: Final = 5
 MAX_LIFETIME: Final = 28 * 24 * 3600
 """Seconds; below the time that skipped message keys are kept."""
 
+MIN_IDLE: Final = 60
+MAX_IDLE: Final = 7 * 24 * 3600
+"""Seconds without anybody there after which a vault may lock itself."""
+
 MIN_TICK: Final = 0.25
 MAX_TICK: Final = 30.0
 """Seconds between two batches on a link."""

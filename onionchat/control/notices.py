@@ -32,7 +32,7 @@ class ReachabilityChanged(Notice, frozen=True, kw_only=True, tag="reachability")
 
 
 class VaultChanged(Notice, frozen=True, kw_only=True, tag="vault"):
-    """The vault was opened."""
+    """The vault was opened, or locked: then nothing that was said of what is in it holds any more."""
 
     vault: VaultState
 

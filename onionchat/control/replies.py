@@ -68,6 +68,8 @@ class StatusReport(Result, frozen=True, kw_only=True, tag="status"):
     """Whether the process that sends has real-time priority."""
     tor_realtime: bool = False
     """Whether our tor has; a system tor is not looked at."""
+    lock_after: int = 0
+    """Seconds without anybody there after which the open vault locks itself; 0 for never."""
     clock_behind: float = 0.0
     """Seconds that the machine's clock is behind the latest time that the open vault has seen."""
 

@@ -18,12 +18,14 @@ from .limits import (
     MAX_CODE,
     MAX_CREDENTIAL,
     MAX_HANDLE,
+    MAX_IDLE,
     MAX_LIFETIME,
     MAX_NAME,
     MAX_PASSPHRASE,
     MAX_TEXT,
     MAX_TICK,
     MIN_BUDGET,
+    MIN_IDLE,
     MIN_LIFETIME,
     MIN_TICK,
 )
@@ -145,6 +147,23 @@ class VaultRecover(Request, frozen=True, kw_only=True, tag="vault-recover"):
 
 class Watch(Request, frozen=True, kw_only=True, tag="watch"):
     """From now on send notices on this connection. Reply: `replies.Done`, then notices as they happen."""
+
+
+class Lock(Request, frozen=True, kw_only=True, tag="lock"):
+    """Lock the vault: links and addresses end, keys leave the memory. Reply: `replies.Done`."""
+
+
+class LockAfter(Request, frozen=True, kw_only=True, tag="lock-after"):
+    """Have the vault lock itself after so long without anybody there; null: never. Reply: `replies.Done`.
+
+    Anything that is asked of the engine, but for `Status` and `Watch`, shows that somebody is there.
+    """
+
+    seconds: Annotated[int, msgspec.Meta(ge=MIN_IDLE, le=MAX_IDLE)] | None
+
+
+class Here(Request, frozen=True, kw_only=True, tag="here"):
+    """Somebody is there, though nothing is asked for. Works while locked. Reply: `replies.Done`."""
 
 
 class VaultBurn(Request, frozen=True, kw_only=True, tag="vault-burn"):
@@ -369,6 +388,9 @@ AnyRequest = (
     | VaultDuress
     | VaultRecover
     | Watch
+    | Lock
+    | LockAfter
+    | Here
     | VaultBurn
     | Stop
     | IdentityCreate

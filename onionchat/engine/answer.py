@@ -28,6 +28,7 @@ from .burn import burn_conversation, burn_identity
 from .doors import serve_contact, serve_invite
 from .engine import Engine
 from .lifetime import allow_off, meant, timer_told
+from .lock import lock, lock_after
 from .panic import burn_everything
 from .policy_answer import PolicyRequest, answer_policy, answer_window
 from .unlock_answer import Unlocker
@@ -52,6 +53,7 @@ OpenRequest = (
     | requests.IdentityCreate
     | requests.IdentityList
     | requests.IdentityBurn
+    | requests.LockAfter
     | requests.InviteCreate
     | requests.InviteList
     | requests.InviteRevoke
@@ -80,6 +82,7 @@ class Answers:
         Raises:
             OnionchatError: it was not carried out.
         """
+        self._engine.idle.asked(request)
         match request:
             case requests.Status():
                 return self._status()
@@ -97,6 +100,10 @@ class Answers:
                 return self._unlocker.answer(request)
             case requests.Watch():
                 return replies.Done()
+            case requests.Here():
+                return replies.Done()
+            case requests.Lock():
+                return lock(self._engine)
             case requests.VaultBurn():
                 burn_everything(self._engine)
                 return replies.Done()
@@ -114,16 +121,16 @@ class Answers:
             case requests.IdentityCreate() | requests.IdentityList():
                 return self._identity(request)
             case requests.IdentityBurn(identity=identity):
-                burn_identity(
-                    self._engine, self._known(self._engine.opened().identities, identity, "identity")
-                )
-                return replies.Done()
+                known = self._known(self._engine.opened().identities, identity, "identity")
+                return burn_identity(self._engine, known)
             case requests.InviteCreate() | requests.InviteList() | requests.InviteRevoke():
                 return self._invite(request)
             case requests.InviteAccept():
                 return self._accept(request)
             case requests.ContactList(identity=identity):
                 return self._contacts(identity)
+            case requests.LockAfter(seconds=seconds):
+                return lock_after(self._engine, seconds)
             case requests.AllowOff(allowed=allowed):
                 return allow_off(self._engine, allowed=allowed)
             case requests.TimerTold():
@@ -143,8 +150,7 @@ class Answers:
                 self._engine.tell(notices.ContactRemoved(contact=request.contact))
                 return replies.Done()
             case requests.ConversationBurn():
-                burn_conversation(self._engine, contact)
-                return replies.Done()
+                return burn_conversation(self._engine, contact)
             case requests.ContactRename(name=name):
                 self._engine.apply(contact, events.Renamed(name=_name(name)))
                 return report.contact(contact)
@@ -190,6 +196,7 @@ class Answers:
             starved_ms=self.starved_ms,
             metronome_realtime=engine.launch.has_realtime("metronome"),
             tor_realtime=engine.launch.has_realtime("tor"),
+            lock_after=engine.book.policies.settings.lock_after if engine.book is not None else 0,
             clock_behind=engine.clock.behind() if engine.book is not None else 0.0,
         )
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..control import notices
+from ..control import notices, replies
 from ..protocol import commands as do
 from ..protocol import events
 from ..protocol.batch import Batch
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 
-def burn_conversation(engine: Engine, contact: Contact) -> None:
+def burn_conversation(engine: Engine, contact: Contact) -> replies.Done:
     """Erase every message with a contact here, also those that have not left yet; the contact stays.
 
     Raises:
@@ -36,9 +36,10 @@ def burn_conversation(engine: Engine, contact: Contact) -> None:
             for message in list(contact.talk.timeline)
         ),
     )
+    return replies.Done()
 
 
-def burn_identity(engine: Engine, identity: IdentityRecord) -> None:
+def burn_identity(engine: Engine, identity: IdentityRecord) -> replies.Done:
     """Erase an identity with its contacts, its messages, its invites and all their keys.
 
     Raises:
@@ -52,6 +53,7 @@ def burn_identity(engine: Engine, identity: IdentityRecord) -> None:
         engine.forget_invitation(invitation)
         engine.tell(notices.InviteChanged(invite=report.invite(invitation, reachable=False), state="gone"))
     engine.tell(notices.IdentityRemoved(identity=identity.id.hex()))
+    return replies.Done()
 
 
 def in_one_commit(performed: Iterable[do.Command]) -> tuple[do.Command, ...]:

@@ -33,6 +33,7 @@ from .clock import Clock
 from .connection import Connections, Connector, Deliver
 from .doors import connector, serve_contact, serve_invite
 from .launch import Launch
+from .lock import Idle
 from .plan import Plan
 from .reconsider import reconsider
 from .sender import Sender
@@ -90,6 +91,7 @@ class Engine:
             ready=self._tor_ready,
             control_password=control_password,
         )
+        self.idle = Idle(self)
         self._owners: dict[int, Machine] = {}
         self.time = Timekeeper[Machine](self.clock.now, self._deadline_passed)
         self._socks_salt = os.urandom(32)

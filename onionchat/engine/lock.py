@@ -8,13 +8,50 @@ overwrites it.
 from __future__ import annotations
 
 import gc
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from ..control import notices
+import trio
+
+from ..control import notices, replies, requests
 from ..crypto.onion import OnionKey
+from ..errors import ControlError
+from .policy_answer import store_changes
 
 if TYPE_CHECKING:
     from .engine import Engine
+
+LOOK_SECONDS: Final = 1.0
+
+
+def lock(engine: Engine) -> replies.Done:
+    """Lock the vault; one that is not open stays as it is.
+
+    Raises:
+        ControlError: ``amnesic``: it could not be unlocked.
+    """
+    if engine.plan.amnesic:
+        raise ControlError(
+            "amnesic",
+            "what is kept in memory only cannot be locked: nothing could open it again",
+            hint="stop the engine, and all of it is gone",
+        )
+    close(engine)
+    return replies.Done()
+
+
+def lock_after(engine: Engine, seconds: int | None) -> replies.Done:
+    """Have the open vault lock itself when nobody was there for so long; None for never.
+
+    Raises:
+        ControlError: ``amnesic``.
+        StoreError: it could not be stored.
+    """
+    if engine.plan.amnesic:
+        raise ControlError(
+            "amnesic", "what is kept in memory only cannot be locked", hint="stop the engine when you leave"
+        )
+    store_changes(engine, engine.opened().policies.settings, lock_after=seconds or 0)
+    return replies.Done()
 
 
 def close(engine: Engine, *, remember: bool = True) -> None:
@@ -32,10 +69,30 @@ def close(engine: Engine, *, remember: bool = True) -> None:
         engine.time.expect(invitation, None)
     for record in book.used_invites.values():
         engine.services.remove(OnionKey.from_seed(record.onion_seed).public)
-    if remember:
-        book.close()
-    else:
-        vault.close()
+    book.close(remember=remember)
     del book, vault
     gc.collect()  # machines hold each other
     engine.tell(notices.VaultChanged(vault="locked"))
+
+
+class Idle:
+    """Locks the vault when nobody was there for as long as its user set."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._last = trio.current_time()
+
+    def asked(self, request: requests.AnyRequest) -> None:
+        """Somebody is there, unless it is only a program that looks."""
+        if not isinstance(request, requests.Status | requests.Watch):
+            self._last = trio.current_time()
+
+    async def serve(self) -> None:
+        """Run until cancelled."""
+        while True:
+            await trio.sleep(LOOK_SECONDS)
+            book = self._engine.book
+            after = book.policies.settings.lock_after if book is not None else 0
+            del book  # a task that sleeps must hold no keys
+            if after and trio.current_time() - self._last >= after:
+                close(self._engine)

@@ -183,6 +183,7 @@ async def _live(engine: Engine, answers: Answers, nursery: trio.Nursery, passphr
     nursery.start_soon(engine.tor.serve)
     nursery.start_soon(engine.time.serve)
     nursery.start_soon(engine.keep_invites)
+    nursery.start_soon(engine.idle.serve)
     nursery.start_soon(_watch_starvation, engine, answers)
     nursery.start_soon(_watch_signals, engine)
 

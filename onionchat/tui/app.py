@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ClassVar, Final
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.command import Provider
@@ -19,7 +20,7 @@ from textual.screen import Screen
 
 from ..control.notices import AnyNotice, Stopping, VaultChanged
 from ..control.replies import Done, StatusReport
-from ..control.requests import Stop, VaultBurn
+from ..control.requests import Here, Lock, Stop, VaultBurn
 from ..errors import ControlError, OnionchatError
 from .commands import Commands
 from .screens.confirm import Choice, ConfirmSheet
@@ -37,6 +38,8 @@ ENGINE_LOST: Final[OnionchatError] = ControlError(
     "engine-gone", "The engine has ended", hint="it starts again by itself: try again in a moment"
 )
 STAYS: Final = "The engine keeps running, so that you stay reachable. To stop it: {}"
+HERE_SECONDS: Final = 30.0
+"""How often the engine is told that somebody is there: less than the shortest idle time that can be set."""
 SURE_SECONDS: Final = 3.0
 SURE: Final = "f12 once more: everything is burned at once, and nothing brings it back"
 NOT_BURNED: Final = "nothing was burned from here; in a shell: onionchat panic"
@@ -60,6 +63,13 @@ class OnionchatApp(App[None]):
         ),
         Binding(
             "ctrl+s", "stop_engine", "Stop engine", tooltip="Stop the engine too: nobody can reach you then."
+        ),
+        Binding(
+            "f9",
+            "lock",
+            "Lock",
+            priority=True,
+            tooltip="Put the keys out of memory; nobody can reach you until you unlock.",
         ),
         Binding(
             "f12",
@@ -92,6 +102,7 @@ class OnionchatApp(App[None]):
         self._stopping = False
         self._said_stopped = False
         self._sure_until = 0.0
+        self._here_at = 0.0
         self.register_theme(ONION)
         self.theme = ONION.name
 
@@ -163,9 +174,30 @@ class OnionchatApp(App[None]):
         self._stopping = self._stopping or isinstance(notice, Stopping)
         if isinstance(notice, VaultChanged) and notice.vault == "open" and isinstance(self.screen, Start):
             self._opened()
+        if isinstance(notice, VaultChanged) and notice.vault == "locked":
+            await self._locked()
         for screen in self.screen_stack:
             if isinstance(screen, Panel) and screen.is_mounted:
                 screen.changed(notice)
+
+    async def _locked(self) -> None:
+        """Nothing of what was on screen or is kept here stays, not even what was being written."""
+        self._wanted = self.session.model.conversation
+        await self._show(UnlockScreen(self.session))
+        self.session.model.lock()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Somebody is there: an engine that locks itself should know, though nothing is asked of it."""
+        now = self.session.clock()
+        if isinstance(event, events.Key | events.MouseDown) and now - self._here_at >= HERE_SECONDS:
+            self._here_at = now
+            self._say_here()
+        await super().on_event(event)
+
+    @work
+    async def _say_here(self) -> None:
+        with suppress(OnionchatError):  # then it says so itself
+            await self.session.ask(Here(), Done)
 
     async def _show(self, screen: Screen[Any]) -> None:
         """Put ``screen`` in the place of all others."""
@@ -190,6 +222,11 @@ class OnionchatApp(App[None]):
     def action_stop_engine(self) -> None:
         """Stop the engine, and with it the window."""
         self._confirm_stop("Stop the engine", "Nobody can reach you until onionchat is started again.")
+
+    def action_lock(self) -> None:
+        """Lock the vault; the notice of it blanks the screen."""
+        if isinstance(self.screen, Panel):
+            self.screen.attempt(Lock(), Done, lambda _: None)
 
     def action_panic(self) -> None:
         """Burn everything; the first time say so, and do it when it is pressed again soon."""
@@ -225,8 +262,8 @@ class OnionchatApp(App[None]):
         return super().get_key_display(binding).replace("⏎", "enter")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The engine can be stopped while the conversations are on screen."""
-        if action == "stop_engine":
+        """The engine can be stopped, and the vault locked, while the conversations are on screen."""
+        if action in {"stop_engine", "lock"}:
             return isinstance(self.screen, MainScreen)
         return True
 

@@ -53,6 +53,15 @@ class Model:
         self._messages: dict[str, Message] = {}
         self._gone: set[str] | None = None
 
+    def lock(self) -> None:
+        """Forget everything that is in the vault, and what was not sent yet with it."""
+        self.take_identities(())
+        self.contacts.clear()
+        self.invites.clear()
+        self.drafts.clear()
+        self.unsent.clear()
+        self.leave()
+
     def take_status(self, status: StatusReport) -> None:
         """The engine as a whole."""
         self.tor = status.tor

@@ -167,6 +167,7 @@ class Person:
         self.engine.open(self.vault)
         self._nursery.start_soon(self.engine.time.serve)
         self._nursery.start_soon(self.engine.keep_invites)
+        self._nursery.start_soon(self.engine.idle.serve)
 
     def _stop(self) -> None:
         self.stopped = True

@@ -66,6 +66,8 @@ def obey(person: Person, order: str) -> str:
             )
         case "remove":
             person.ask(requests.ContactRemove(contact=person.handle))
+        case "lock":
+            person.ask(requests.Lock())
         case "contacts":
             return str(sum(isinstance(one, Contact) for one in gc.get_objects()))
     return "done"

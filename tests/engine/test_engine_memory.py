@@ -145,3 +145,14 @@ async def test_what_is_deleted_and_who_is_removed_is_gone_from_memory(tmp_path: 
         await watched.until("contacts", "0")  # its last connection ends in a moment
         assert watched.search().by_place() == {}
     assert watched.ledger.count("message key") > 2 * ROUNDS
+
+
+async def test_a_locked_engine_holds_no_key_and_no_text(tmp_path: Path) -> None:
+    async with pair(tmp_path, "disk") as (person, watched):
+        await introduce(person, watched)
+        await talk(person, watched)
+        alive = watched.search().by_kind()
+        assert {"chain key", "header key", "link key", "private key", "psk", "text"} <= alive.keys()
+        await watched.tell("lock")
+        await watched.until("contacts", "0")
+        assert watched.search().by_place() == {}

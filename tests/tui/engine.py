@@ -88,6 +88,7 @@ class FakeEngine:
         self.vault: replies.VaultState = "open"
         self.amnesic = False
         self.passphrase = "correct"
+        self.ways = replies.VaultWays(key_file=False, credential=b"", memory=512, passes=3, wait=0.0)
         self.tor = READY
         self.services, self.reachable = 2, 2
         self.identities: list[replies.Identity] = []
@@ -167,6 +168,8 @@ class FakeClient:
                 return self._status()
             case requests.Unlock():
                 return self._unlock(request)
+            case requests.VaultShow():
+                return engine.ways
             case requests.IdentityList():
                 return replies.Identities(identities=engine.identities)
             case requests.ContactList():
@@ -245,9 +248,13 @@ class FakeClient:
         return replies.Done()
 
     def _end(self, request: AnyRequest) -> None:
+        engine = self.engine
         match request:
             case requests.IdentityBurn():
                 self.waiting.put_nowait(notices.IdentityRemoved(identity=request.identity))
+            case requests.Lock():
+                engine.vault = "locked"
+                self.waiting.put_nowait(notices.VaultChanged(vault="locked"))
             case requests.Stop() | requests.VaultBurn():
                 self.waiting.put_nowait(notices.Stopping())
                 self.waiting.put_nowait(None)
