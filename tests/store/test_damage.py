@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import sqlite3
+import tempfile
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -12,13 +14,17 @@ from pathlib import Path
 import pytest
 
 from onionchat.errors import StoreError, VaultCorrupt, VaultTooNew, WrongPassphrase
-from onionchat.store import DiskVault, Record
+from onionchat.store import DiskVault, Record, tree
 
 from .kit import State, create, note, put_all, reopen
 
 SAMPLES = 100
+POSITIONS = 10_240
+SHARDS = 8
+MEMORY = next((place for place in ("/dev/shm",) if os.access(place, os.W_OK)), None)
 FILES = ["header", "rows", "rows-wal", "keys", "table.0", "table.1", "root"]
 STATE: State = {note(number): random.Random(number).randbytes(number * 20) for number in range(70)}
+FEW: State = {note(number): random.Random(number).randbytes(number * 60) for number in range(9)}
 CLEAN = (VaultCorrupt, VaultTooNew, WrongPassphrase)
 
 
@@ -40,27 +46,27 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-def outcome(folder: Path) -> str:
+def outcome(folder: Path, state: State = STATE) -> str:
     """Read all there is; anything but a clean error and right values fails."""
     try:
         vault = reopen(folder)
     except CLEAN as error:
         return type(error).__name__
     try:
-        return _read_all(vault)
+        return _read_all(vault, state)
     finally:
         vault.close()
 
 
-def _read_all(vault: DiskVault) -> str:
+def _read_all(vault: DiskVault, state: State) -> str:
     damaged = 0
-    for name, value in STATE.items():
+    for name, value in state.items():
         try:
             assert vault.get(name) == value
         except VaultCorrupt:
             damaged += 1
     try:
-        assert {record.name: record.value for record in vault.scan("note", b"scope")} == STATE
+        assert {record.name: record.value for record in vault.scan("note", b"scope")} == state
     except VaultCorrupt:
         assert damaged
     with suppress(StoreError):
@@ -87,6 +93,44 @@ def test_flipped_bits(sound: Path, tmp_path: Path, file: str) -> None:
         outcomes[outcome(folder)] += 1
     # The idle table is the one file of which nothing is needed.
     assert (outcomes.keys() == {"right"}) == (file == _idle_table(sound))
+
+
+@pytest.fixture(scope="module")
+def compact(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of a small vault as a kill leaves it: so few bytes that many of them can be tried."""
+    folder = tmp_path_factory.mktemp("compact") / "vault"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tree, "_STEP", 1)
+        vault = create(folder)
+        put_all(vault, FEW)
+        vault.commit([Record(note(2), b"another")], [note(0)])
+        vault.commit([Record(note(0), FEW[note(0)]), Record(note(2), FEW[note(2)])])
+        files = {path.name: path.read_bytes() for path in (folder / "sealed").iterdir()}
+        vault.close()
+    return files
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_a_byte_anywhere_in_a_vault(compact: dict[str, bytes], shard: int) -> None:
+    chance = random.Random(shard)
+    size = sum(map(len, compact.values()))
+    outcomes: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory(dir=MEMORY) as place:  # nobody waits for a disk here
+        sealed = Path(place) / "sealed"
+        sealed.mkdir()
+        for number in range(shard, POSITIONS, SHARDS):
+            for path in sealed.iterdir():
+                if path.name not in compact:
+                    path.unlink()
+            at = number * size // POSITIONS
+            for name, content in compact.items():
+                damaged = bytearray(content)
+                if 0 <= at < len(content):
+                    damaged[at] ^= chance.randrange(1, 256)
+                (sealed / name).write_bytes(damaged)
+                at -= len(content)
+            outcomes[outcome(Path(place), FEW)] += 1
+    assert {"right", "values damaged", "VaultCorrupt"} <= outcomes.keys()
 
 
 def _idle_table(sound: Path) -> str:
