@@ -69,7 +69,10 @@ def close(engine: Engine, *, remember: bool = True) -> None:
         engine.time.expect(invitation, None)
     for record in book.used_invites.values():
         engine.services.remove(OnionKey.from_seed(record.onion_seed).public)
-    book.close(remember=remember)
+    if remember:
+        book.close()
+    else:
+        vault.close()
     del book, vault
     gc.collect()  # machines hold each other
     engine.tell(notices.VaultChanged(vault="locked"))
