@@ -99,6 +99,8 @@ class Identity(Result, frozen=True, kw_only=True, tag="identity"):
     identity: str
     name: str
     contacts: int = 0
+    disposable: bool = False
+    """It lives in memory with everything of it."""
 
 
 class Identities(Result, frozen=True, kw_only=True, tag="identities"):
@@ -165,6 +167,8 @@ class Contact(Result, frozen=True, kw_only=True, tag="contact"):
     """A line for people when a first contact comes to nothing (the invite was used already, …)."""
     lifetime: Lifetime
     """How long a message of this conversation lives."""
+    keep: Literal["vault", "memory"] = "vault"
+    """Where its messages live."""
     unread: int = 0
     last_message: float | None = None
     schedule: Schedule

@@ -178,9 +178,13 @@ class Stop(Request, frozen=True, kw_only=True, tag="stop"):
 
 
 class IdentityCreate(Request, frozen=True, kw_only=True, tag="identity-create"):
-    """A new pseudonym, named only locally. Reply: `replies.Identity`."""
+    """A new pseudonym, named only locally. Reply: `replies.Identity`.
+
+    A disposable one lives in memory with everything of it, and is gone with the engine or when it locks.
+    """
 
     name: Name
+    disposable: bool = False
 
 
 class IdentityList(Request, frozen=True, kw_only=True, tag="identity-list"):
@@ -262,7 +266,7 @@ class Messages(Request, frozen=True, kw_only=True, tag="messages"):
 class Send(Request, frozen=True, kw_only=True, tag="send"):
     """Queue a text; the reply comes when it is safely in the outbox. Reply: `replies.Message`.
 
-    ``lifetime`` in seconds overrides the conversation's for this message.
+    ``lifetime`` overrides the conversation's for this message; ``off`` only where the vault allows it.
     """
 
     contact: Handle
@@ -302,6 +306,16 @@ class SetLifetime(Request, frozen=True, kw_only=True, tag="set-lifetime"):
 
     contact: Handle
     lifetime: Lifetime
+
+
+class Keep(Request, frozen=True, kw_only=True, tag="keep"):
+    """Where messages of a conversation live, also those that there are. Reply: `replies.Contact`.
+
+    In ``memory`` they never reach the disk again, and are gone with the engine or when it locks.
+    """
+
+    contact: Handle
+    where: Literal["vault", "memory"]
 
 
 class AllowOff(Request, frozen=True, kw_only=True, tag="allow-off"):
@@ -410,6 +424,7 @@ AnyRequest = (
     | Shown
     | Closed
     | SetLifetime
+    | Keep
     | AllowOff
     | TimerTold
     | PolicyShow

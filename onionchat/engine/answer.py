@@ -14,20 +14,18 @@ from .. import __version__
 from ..control import notices, replies, requests
 from ..control.text import plain
 from ..crypto.factor import NO_FACTORS
-from ..errors import ConfigError, ControlError
+from ..errors import ControlError
 from ..protocol import commands as do
 from ..protocol import events
 from ..protocol.constants import MAX_TEXT_BYTES, MESSAGE_ID
 from ..protocol.contact import Contact
-from ..protocol.invitation import join
-from ..protocol.invite import decode
-from ..protocol.record import IdentityRecord, InviteRecord, pack
+from ..protocol.record import IdentityRecord, pack
 from ..store import vault_exists
 from . import report
 from .burn import burn_conversation, burn_identity
-from .doors import serve_contact, serve_invite
 from .engine import Engine
-from .lifetime import allow_off, meant, timer_told
+from .invite_answer import HANDLE, accept_invite, new_invite
+from .lifetime import allow_off, keep, meant, timer_told
 from .lock import lock, lock_after
 from .panic import burn_everything
 from .policy_answer import PolicyRequest, answer_policy, answer_window
@@ -39,6 +37,7 @@ ContactRequest = (
     | requests.ContactRename
     | requests.ConversationBurn
     | requests.SetLifetime
+    | requests.Keep
     | requests.WindowAsk
     | requests.WindowAnswer
     | requests.Messages
@@ -63,7 +62,6 @@ OpenRequest = (
     | requests.TimerTold
 )
 """What only an open vault can answer."""
-HANDLE = 8
 
 
 class Answers:
@@ -126,7 +124,8 @@ class Answers:
             case requests.InviteCreate() | requests.InviteList() | requests.InviteRevoke():
                 return self._invite(request)
             case requests.InviteAccept():
-                return self._accept(request)
+                user = self._known(self._engine.opened().identities, request.identity, "identity")
+                return accept_invite(self._engine, user, request.code, _name(request.name))
             case requests.ContactList(identity=identity):
                 return self._contacts(identity)
             case requests.LockAfter(seconds=seconds):
@@ -157,6 +156,9 @@ class Answers:
             case requests.SetLifetime(lifetime=lifetime):
                 chosen = events.LifetimeChosen(lifetime=meant(self._engine, lifetime))
                 self._engine.apply(contact, chosen)
+                return report.contact(contact)
+            case requests.Keep(where=where):
+                keep(self._engine, contact, where)
                 return report.contact(contact)
             case requests.WindowAsk() | requests.WindowAnswer():
                 return answer_window(self._engine, request, contact)
@@ -216,7 +218,12 @@ class Answers:
             raise ControlError(
                 "name-taken", f"there is an identity «{name}» already", hint="choose another name"
             )
-        record = IdentityRecord(id=os.urandom(HANDLE), name=name, created=self._engine.clock.now())
+        record = IdentityRecord(
+            id=os.urandom(HANDLE),
+            name=name,
+            created=self._engine.clock.now(),
+            disposable=request.disposable,
+        )
         book.persist(do.Persist(puts=((do.Key(kind="identity", key=record.id), pack(record)),)))
         book.identities[record.id] = record
         made = report.identity(record, 0)
@@ -229,7 +236,7 @@ class Answers:
         engine, book = self._engine, self._engine.opened()
         match request:
             case requests.InviteCreate(identity=identity, hours=hours):
-                return self._new_invite(self._known(book.identities, identity, "identity").id, hours)
+                return new_invite(engine, self._known(book.identities, identity, "identity"), hours)
             case requests.InviteRevoke(invite=invite):
                 engine.end_invitation(self._known(book.invitations, invite, "invite"))
                 return replies.Done()
@@ -239,77 +246,6 @@ class Answers:
                 for open_one in book.invitations.values()
             ]
         )
-
-    def _new_invite(self, identity: bytes, hours: int | None) -> replies.Invite:
-        engine, book = self._engine, self._engine.opened()
-        now = engine.clock.now()
-        self._check_room(identity)
-        record = InviteRecord(
-            id=os.urandom(HANDLE),
-            identity=identity,
-            created=now,
-            expires_hour=0 if hours is None else int(now // 3600) + hours + 1,
-            onion_seed=os.urandom(32),
-            static_secret=os.urandom(32),
-            secret=os.urandom(16),
-        )
-        book.persist(do.Persist(puts=((do.Key(kind="invite", key=record.id), pack(record)),)))
-        invitation = book.invitation(record)
-        book.invitations[record.id] = invitation
-        serve_invite(engine, record)
-        made = report.invite(invitation, reachable=False)
-        engine.tell(notices.InviteChanged(invite=made, state="open"))
-        return made
-
-    def _accept(self, request: requests.InviteAccept) -> replies.Contact:
-        engine, book = self._engine, self._engine.opened()
-        identity = self._known(book.identities, request.identity, "identity").id
-        invite = decode(request.code)
-        now = engine.clock.now()
-        if invite.expired(now):
-            raise ConfigError("this invite is past its time", hint="ask for a new one")
-        own = [i.invite.onion for i in book.invitations.values()]
-        own += [c.record.invite_onion for c in book.contacts.values()]
-        if invite.onion in own:
-            raise ConfigError(
-                "this is your own invite", hint="give it to the person whom you want to talk to"
-            )
-        for contact in book.contacts.values():
-            if invite.onion == contact.record.first_onion:
-                raise ConfigError(
-                    f"you have used this invite already: it is your contact «{contact.record.name}»",
-                    hint="an invite is for one person, once; ask for a new one to make another contact",
-                )
-        self._check_room(identity)
-        contact = join(
-            invite,
-            identity=identity,
-            name=_name(request.name),
-            now=now,
-            around=engine.around,
-            pace=book.policies.pace(None, identity)[0],
-        )
-        book.persist(
-            do.Persist(puts=((do.Key(kind="contact", key=contact.record.id), pack(contact.record)),))
-        )
-        book.contacts[contact.record.id] = contact
-        engine.seat(contact)
-        serve_contact(engine, contact)
-        engine.start_contact(contact)
-        made = report.contact(contact)
-        engine.tell(notices.ContactChanged(contact=made))
-        return made
-
-    def _check_room(self, identity: bytes) -> None:
-        """Refuse an invite that could lead to nobody."""
-        book = self._engine.opened()
-        book.policies.check_budget(book.policies.settings.budget, more=len(book.invitations) + 1)
-        if book.policies.hidden_by(None, identity) is not None:
-            raise ControlError(
-                "hidden",
-                "you appear offline as this identity: nobody could meet you",
-                hint="be visible first: onionchat presence visible",
-            )
 
     # --- contacts and conversations ----------------------------------------------------------------
 

@@ -42,6 +42,7 @@ from ..protocol.timeline import Timeline
 from ..store import Name, Record, Vault
 from .clock import Clock
 from .policy import Policies
+from .whereabouts import Whereabouts
 
 NOTE_SECONDS: Final = 60.0
 """How far the time that the vault has seen may lag behind, where something is stored anyway."""
@@ -63,7 +64,7 @@ class Book:
         failed: Callable[[StoreError], None],
         clock: Clock,
     ) -> None:
-        self._vault = vault
+        self._vault = Whereabouts(vault)
         self._around = around
         self._failed = failed
         self._clock = clock
@@ -75,6 +76,7 @@ class Book:
         settings = [found for _, found in self._scan("settings", b"", SettingsRecord)]
         self.policies = Policies(settings[0] if settings else SettingsRecord(), self.identities, pace)
         contacts = self._all("contact", ContactRecord)
+        self._vault.opened(contacts)
         for record in contacts:
             self.policies.seat(record.id)
         self.contacts = {r.id: self._contact(r) for r in contacts}
@@ -95,16 +97,14 @@ class Book:
         Raises:
             StoreError: nothing of it was stored.
         """
-        now = self._clock.now()
+        now, noted = self._clock.now(), None
         puts = [Record(name=_name(key), value=value) for key, value in (*command.puts, *self._gists(command))]
-        kept = len(puts)
         if now - self._noted >= NOTE_SECONDS:
-            noted = ClockRecord(seen=now, wall=self._clock.wall())
-            puts.append(Record(name=Name(kind="clock", scope=b"", key=b""), value=pack(noted)))
+            value = pack(ClockRecord(seen=now, wall=self._clock.wall()))
+            noted = Record(name=Name(kind="clock", scope=b"", key=b""), value=value)
         with self._usable():
-            self._vault.commit(puts=puts, drops=[_name(key) for key in command.drops])
-        if len(puts) > kept:
-            self._noted = now
+            if self._vault.commit(puts, [_name(key) for key in command.drops], noted):
+                self._noted = now
 
     def _gists(self, command: Persist) -> Iterator[tuple[Key, bytes]]:
         """What must be known of the conversations that change, for when they are loaded the next time."""
@@ -133,10 +133,11 @@ class Book:
         if self._clock.now() - self._noted >= max(after, NOTE_SECONDS):
             self.persist(Persist())
 
-    def close(self) -> None:
-        """Remember the time once more and close the vault; with one that has failed, the latter alone."""
-        with contextlib.suppress(StoreError):
-            self.note_time(0.0)
+    def close(self, *, remember: bool = True) -> None:
+        """Close the vault, and wipe what lives in memory; ``remember`` lets it note the time before."""
+        with contextlib.suppress(StoreError):  # one that has failed is closed all the same
+            if remember:
+                self.note_time(0.0)
         self._vault.close()
 
     def reload(self, contact: bytes) -> Contact | None:

@@ -1,4 +1,4 @@
-"""How long messages live, as users say it, and what the vault allows of it.
+"""How long messages live and where, as users say it, and what the vault allows of it.
 
 Laws: outside the engine a lifetime is seconds or a word, inside always a number; nobody is given a life
 without end unless the vault's user allowed that before.
@@ -6,11 +6,13 @@ without end unless the vault's user allowed that before.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from ..control import replies, requests
 from ..errors import ControlError
+from ..protocol import events
 from ..protocol.constants import OFF, ONCE
+from ..protocol.contact import Contact
 from .policy_answer import store_changes
 
 if TYPE_CHECKING:
@@ -41,6 +43,21 @@ def meant(engine: Engine, lifetime: requests.Lifetime) -> int:
             hint="allow it first, if you want that: onionchat lifetime --allow-off",
         )
     return OFF
+
+
+def keep(engine: Engine, contact: Contact, where: Literal["vault", "memory"]) -> None:
+    """Have a conversation's messages live there from now on, also those that there are.
+
+    Raises:
+        ControlError: ``disposable``: nothing of such an identity reaches the disk.
+    """
+    if where == "vault" and engine.opened().identities[contact.record.identity].disposable:
+        raise ControlError(
+            "disposable",
+            "nothing of a disposable identity is kept on the disk",
+            hint="meet this contact with another identity",
+        )
+    engine.apply(contact, events.KeepingChosen(memory=where == "memory"))
 
 
 def allow_off(engine: Engine, *, allowed: bool) -> replies.Done:

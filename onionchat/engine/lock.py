@@ -69,10 +69,7 @@ def close(engine: Engine, *, remember: bool = True) -> None:
         engine.time.expect(invitation, None)
     for record in book.used_invites.values():
         engine.services.remove(OnionKey.from_seed(record.onion_seed).public)
-    if remember:
-        book.close()
-    else:
-        vault.close()
+    book.close(remember=remember)
     del book, vault
     gc.collect()  # machines hold each other
     engine.tell(notices.VaultChanged(vault="locked"))

@@ -23,7 +23,9 @@ ASIDE = 512
 
 def identity(record: IdentityRecord, contacts: int) -> replies.Identity:
     """A pseudonym of ours."""
-    return replies.Identity(identity=record.id.hex(), name=record.name, contacts=contacts)
+    return replies.Identity(
+        identity=record.id.hex(), name=record.name, contacts=contacts, disposable=record.disposable
+    )
 
 
 def invite(invitation: Invitation, *, reachable: bool) -> replies.Invite:
@@ -51,6 +53,7 @@ def contact(machine: Contact) -> replies.Contact:
         introduced=record.introduced,
         problem=machine.problem,
         lifetime=_lifetime(record.lifetime),
+        keep="memory" if record.memory else "vault",
         unread=timeline.unread,
         last_message=timeline.newest,
         schedule=schedule(machine.pace),

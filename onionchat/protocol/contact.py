@@ -166,14 +166,20 @@ class Contact:
                 self.talk.keep(batch)
             case events.PresenceChosen(visible=visible):
                 self._appear(visible, now, batch)
-            case events.LifetimeChosen(lifetime=lifetime):
-                self.record.lifetime = lifetime
-                self.talk.keep(batch)
-            case events.Renamed(name=name):
-                self.record.name = name
+            case events.LifetimeChosen() | events.KeepingChosen() | events.Renamed():
+                self._choose_for_us(event)
                 self.talk.keep(batch)
             case _:
                 self.talk.asked(event, now, batch)
+
+    def _choose_for_us(self, event: events.LifetimeChosen | events.KeepingChosen | events.Renamed) -> None:
+        match event:
+            case events.LifetimeChosen(lifetime=lifetime):
+                self.record.lifetime = lifetime
+            case events.KeepingChosen(memory=memory):
+                self.record.memory = memory
+            case events.Renamed(name=name):  # pragma: no branch – the last kind
+                self.record.name = name
 
     # --- links -------------------------------------------------------------------------------
 
@@ -377,6 +383,7 @@ class Contact:
             self.online_since,
             record.name,
             record.lifetime,
+            record.memory,
             record.introduced,
             self.talk.timeline.unread,
             self.talk.timeline.newest,

@@ -86,6 +86,13 @@ class LifetimeChosen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeepingChosen:
+    """The user sets where the messages of this conversation live."""
+
+    memory: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaceChosen:
     """Our cells to this contact go at another pace from now on, whoever's setting that follows from.
 
@@ -157,6 +164,7 @@ Event = (
     | MessagesShown
     | ConversationClosed
     | LifetimeChosen
+    | KeepingChosen
     | PaceChosen
     | PresenceChosen
     | WindowAsked

@@ -158,6 +158,7 @@ class Invitation:
             invite=self.record.id,
             invite_onion=self.onion.public,
             invite_psk=self._psk.key,
+            memory=self.record.memory,
         )
         self.record.contact = identifier
         batch.put(Key(kind="invite", key=self.record.id), pack(self.record))
@@ -178,6 +179,7 @@ def join(
     around: Surroundings,
     pace: Pace,
     visible: bool = True,
+    memory: bool = False,
 ) -> Contact:
     """The contact behind an invite that somebody gave us; store its record, then `Contact.start` it."""
     random = around.random
@@ -193,5 +195,6 @@ def join(
         peer_onion=invite.onion,
         peer_statics=[invite.static],
         invite_psk=invite_psk(invite.secret, invite.onion),
+        memory=memory,
     )
     return Contact(record, Talk(record, random=random), around, pace=pace, visible=visible)

@@ -32,6 +32,8 @@ class IdentityRecord(_Record, kw_only=True):
     """For its contacts that have none of their own; None leaves it to the vault's settings."""
     hidden: bool = False
     """Off line for all of its contacts, and for its invites."""
+    disposable: bool = False
+    """It and everything of it live in memory alone."""
 
 
 class SettingsRecord(_Record, kw_only=True):
@@ -70,6 +72,8 @@ class InviteRecord(_Record, kw_only=True):
     secret: bytes
     contact: bytes = b""
     """Who used it; it stays until both sides hold the pair's own keys."""
+    memory: bool = False
+    """Whether the conversation with who uses it is kept in memory."""
 
 
 class Psk(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
@@ -127,6 +131,8 @@ class ContactRecord(_Record, kw_only=True):
     """The user's for this contact; None leaves it to the identity's."""
     hidden: bool = False
     """Off line for this contact."""
+    memory: bool = False
+    """Messages are kept in memory, never on the disk."""
 
 
 class OutgoingRecord(_Record, kw_only=True):

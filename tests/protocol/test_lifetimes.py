@@ -261,3 +261,12 @@ def test_what_lives_without_end_can_be_deleted_for_both_after_any_time() -> None
     sleep(world, ada, ben, 400 * DAY)
     ada.burn(message)
     world.until(lambda: not ben.stored(message))
+
+
+def test_where_messages_live_is_stored_with_the_contact() -> None:
+    _, ada, _ = friends()
+    ada.ask(events.KeepingChosen(memory=True))
+    ada.restart()
+    assert ada.record.memory
+    ada.ask(events.KeepingChosen(memory=False))
+    assert not ada.record.memory
