@@ -31,6 +31,7 @@ COMMANDS = (
     message.messages,
     message.delete,
     message.lifetime,
+    message.keep,
     message.watch,
     lock.lock,
     burn.burn,

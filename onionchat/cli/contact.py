@@ -80,6 +80,6 @@ def _row(one: Contact, owners: dict[str, str]) -> tuple[str, ...]:
         one.name,
         f"of {owners.get(one.identity, one.identity)}",
         one.problem or (presence if one.introduced else f"{presence}, not yet introduced"),
-        f"messages {lives(one.lifetime)}",
+        f"messages {lives(one.lifetime)}{', in memory only' if one.keep == 'memory' else ''}",
         f"{one.unread} unread" if one.unread else "",
     )

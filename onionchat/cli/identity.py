@@ -19,15 +19,16 @@ def identity() -> None:
 
 @identity.command("new")
 @click.argument("name", type=new_name)
+@click.option("--disposable", is_flag=True, help="In memory only: gone when the engine ends or locks.")
 @json_option
 @pass_session
-def new(session: Session, name: str) -> None:
+def new(session: Session, name: str, *, disposable: bool) -> None:
     """Make an identity called NAME; nobody else sees the name."""
     from ..control.replies import Identity
     from ..control.requests import IdentityCreate
 
     with session.connect() as client:
-        made = ask(client, IdentityCreate(name=name), Identity)
+        made = ask(client, IdentityCreate(name=name, disposable=disposable), Identity)
     session.print(made, lambda: aligned([(made.identity, made.name)]))
 
 
@@ -35,14 +36,19 @@ def new(session: Session, name: str) -> None:
 @json_option
 @pass_session
 def list_all(session: Session) -> None:
-    """All identities: handle, name, number of contacts."""
+    """All identities: handle, name, number of contacts, whether it is disposable."""
     from ..control.replies import Identities
     from ..control.requests import IdentityList
 
     with session.connect() as client:
         found = ask(client, IdentityList(), Identities)
     rows = [
-        (each.identity, each.name, f"{each.contacts} contact{'' if each.contacts == 1 else 's'}")
+        (
+            each.identity,
+            each.name,
+            f"{each.contacts} contact{'' if each.contacts == 1 else 's'}",
+            "disposable, in memory only" if each.disposable else "",
+        )
         for each in found.identities
     ]
     session.print(found, lambda: aligned(rows))

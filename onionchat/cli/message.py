@@ -1,4 +1,4 @@
-"""Commands about messages: ``send``, ``messages``, ``delete``, ``lifetime``, ``watch``."""
+"""Commands about messages: ``send``, ``messages``, ``delete``, ``lifetime``, ``keep``, ``watch``."""
 
 from __future__ import annotations
 
@@ -135,6 +135,27 @@ def lifetime(
         known = find_contact(client, contact)
         changed = ask(client, SetLifetime(contact=known.contact, lifetime=duration), Contact)
     session.print(changed, lambda: aligned([(changed.name, f"messages {lives(changed.lifetime)}")]))
+
+
+@click.command()
+@click.argument("contact")
+@click.argument("where", type=click.Choice(["memory", "vault"]))
+@json_option
+@pass_session
+def keep(session: Session, contact: str, where: str) -> None:
+    """Keep messages in memory, or in the vault.
+
+    In memory, those with CONTACT never reach the disk again and are gone when the engine ends or locks.
+    """
+    from ..control.replies import Contact
+    from ..control.requests import Keep
+
+    with session.connect() as client:
+        known = find_contact(client, contact)
+        request = Keep(contact=known.contact, where="memory" if where == "memory" else "vault")
+        changed = ask(client, request, Contact)
+    place = "memory only" if changed.keep == "memory" else "the vault"
+    session.print(changed, lambda: aligned([(changed.name, f"messages are kept in {place}")]))
 
 
 @click.command()

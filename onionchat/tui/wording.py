@@ -92,6 +92,12 @@ def lives(chosen: Lifetime) -> str:
     return "stay until deleted" if chosen == "off" else f"live {span(chosen)}"
 
 
+def keeping(contact: Contact) -> str:
+    """How long and where messages of a conversation live."""
+    where = ", all in memory only" if contact.keep == "memory" else ""
+    return f"your messages {lives(contact.lifetime)}{where}"
+
+
 def short_span(seconds: float) -> str:
     """A span at a glance, never longer than it is: ``6 d 2 h``, ``2 h 5 min``, ``12 min``, ``45 s``."""
     whole = max(0, math.ceil(seconds))

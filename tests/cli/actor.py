@@ -44,6 +44,7 @@ from onionchat.control.requests import (
     InviteAccept,
     InviteCreate,
     InviteList,
+    Keep,
     Messages,
     PolicyShow,
     PresenceSet,
@@ -159,6 +160,8 @@ def answer_about_the_wire(request: AnyRequest) -> Answer:
     match request:
         case VaultShow():
             return WAYS
+        case Keep():
+            return replace(BOB, contact=request.contact, keep=request.where)
         case TimerTold():
             return TimerPromise(first=False, words="Messages vanish.")
         case PolicyShow() | ScheduleSet() | BudgetSet() | PresenceSet():

@@ -41,6 +41,7 @@ from onionchat.control.requests import (
     InviteCreate,
     InviteList,
     InviteRevoke,
+    Keep,
     Messages,
     PolicyShow,
     PresenceSet,
@@ -68,6 +69,9 @@ def engine() -> Iterator[Actor]:
     ("words", "request_made"),
     [
         (["identity", "new", "Ada"], IdentityCreate(name="Ada")),
+        (["identity", "new", "Ada", "--disposable"], IdentityCreate(name="Ada", disposable=True)),
+        (["keep", "Bob", "memory"], Keep(contact="cafe0001", where="memory")),
+        (["keep", "Bob", "vault"], Keep(contact="cafe0001", where="vault")),
         (["invite", "new", "Ada"], InviteCreate(identity="aaaa1111")),
         (["invite", "new", "aaaa", "--hours", "48"], InviteCreate(identity="aaaa1111", hours=48)),
         (["invite", "revoke", "eeee"], InviteRevoke(invite="eeee0001")),

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import TypeVar
 
+import msgspec
+
 from onionchat.control import notices, replies, requests
 from onionchat.control.notices import AnyNotice
 from onionchat.control.replies import AnyResult
@@ -140,6 +142,12 @@ class FakeEngine:
         return [one for one in self.asked if isinstance(one, kind)]
 
 
+def _kept(request: requests.SetLifetime | requests.Keep) -> replies.Contact:
+    if isinstance(request, requests.Keep):
+        return msgspec.structs.replace(contact(request.contact), keep=request.where)
+    return contact(request.contact, lifetime=request.lifetime)
+
+
 class FakeClient:
     """One connection."""
 
@@ -229,8 +237,8 @@ class FakeClient:
                 return contact(request.contact, request.name)
             case requests.TimerTold():
                 return replies.TimerPromise(first=engine.promise is not None, words=engine.promise or "")
-            case requests.SetLifetime():
-                return contact(request.contact, lifetime=request.lifetime)
+            case requests.SetLifetime() | requests.Keep():
+                return _kept(request)
             case requests.ContactRemove():
                 self.waiting.put_nowait(notices.ContactRemoved(contact=request.contact))
             case requests.Delete():

@@ -300,6 +300,40 @@ async def test_what_lives_once_is_closed_when_another_conversation_is_opened(eng
         assert engine.of(requests.Closed) == [requests.Closed(contact="c1")]
 
 
+async def test_a_conversation_is_kept_in_memory_and_in_the_vault_again(engine: FakeEngine) -> None:
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+t", "end")
+        assert "keep them in memory only" in shown(app, "#sheet")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "all in memory only" in shown(app)
+        await pilot.press("ctrl+t", "end")
+        assert "keep them in the vault" in shown(app, "#sheet")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert [one.where for one in engine.of(requests.Keep)] == ["memory", "vault"]
+        await pilot.press("ctrl+r")
+        assert "keep them" not in shown(app, "#sheet")
+
+
+async def test_a_disposable_identity_is_made_and_said_to_be_one(engine: FakeEngine) -> None:
+    engine.identities[1] = msgspec.structs.replace(engine.identities[1], disposable=True)
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+g")
+        await pilot.pause()
+        assert "Work 1 contact, 2 new, in memory only" in shown(app, "#sheet")
+        await pilot.press("end", "up", "enter")
+        await pilot.pause()
+        assert "never reaches the disk" in shown(app, "#sheet")
+        await pilot.press(*"Source", "enter")
+        await pilot.pause()
+        assert engine.of(requests.IdentityCreate) == [requests.IdentityCreate(name="Source", disposable=True)]
+
+
 async def test_a_schedule_is_chosen_by_what_it_costs(engine: FakeEngine) -> None:
     app = engine.app(conversation="c1")
     async with app.run_test() as pilot:

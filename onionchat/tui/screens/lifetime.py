@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from ...control.replies import Contact, Lifetime
-from ...control.requests import SetLifetime
+from ...control.requests import Keep, SetLifetime
 from ...errors import ConfigError
 from .. import wording
 from ..session import Session
@@ -33,7 +33,7 @@ class _Lifetimes(Sheet[T]):
     def parts(self) -> ComposeResult:
         """The choices, and a field for others."""
         yield prose(self.sentence(wording.name(self._contact.name)))
-        yield Choices(self._line(lifetime) for lifetime in wording.LIFETIMES)
+        yield Choices([*(self._line(lifetime) for lifetime in wording.LIFETIMES), *self.further()])
         yield Entry(placeholder="or type it: 90s, 10m, 2h, 3d, 1w, off", id="typed")
 
     def on_mount(self) -> None:
@@ -46,7 +46,10 @@ class _Lifetimes(Sheet[T]):
     @on(Choices.OptionSelected)
     def chosen(self, event: Choices.OptionSelected) -> None:
         """One of the list."""
-        self.take(wording.LIFETIMES[event.option_index])
+        if event.option_index < len(wording.LIFETIMES):
+            self.take(wording.LIFETIMES[event.option_index])
+        else:
+            self.take_further()
 
     @on(Entry.Submitted)
     def typed(self, event: Entry.Submitted) -> None:
@@ -63,6 +66,13 @@ class _Lifetimes(Sheet[T]):
     def take(self, lifetime: Lifetime) -> None:
         """It was chosen."""
         raise NotImplementedError
+
+    def further(self) -> tuple[str, ...]:
+        """What else may be chosen, below the lifetimes: one line, or none."""
+        return ()
+
+    def take_further(self) -> None:
+        """It was chosen."""
 
     def _line(self, lifetime: Lifetime) -> str:
         return wording.lifetime(lifetime) + ("  (now)" if lifetime == self._present else "")
@@ -87,6 +97,17 @@ class LifetimeSheet(_Lifetimes[Contact]):
         """Ask the engine for it."""
         request = SetLifetime(contact=self._contact.contact, lifetime=lifetime)
         self.attempt(request, Contact, self.dismiss)
+
+    def further(self) -> tuple[str, ...]:
+        """The other place where messages can live."""
+        if self._contact.keep == "memory":
+            return ("keep them in the vault, sealed on the disk",)
+        return ("keep them in memory only: never on the disk, gone when the engine ends",)
+
+    def take_further(self) -> None:
+        """Ask the engine for it."""
+        where: Literal["vault", "memory"] = "vault" if self._contact.keep == "memory" else "memory"
+        self.attempt(Keep(contact=self._contact.contact, where=where), Contact, self.dismiss)
 
 
 class MessageLifetimeSheet(_Lifetimes[Lifetime]):

@@ -28,7 +28,7 @@ from . import burning
 from .confirm import ConfirmSheet
 from .invites import AcceptSheet, InviteSheet
 from .lifetime import LifetimeSheet, MessageLifetimeSheet, PromiseSheet
-from .naming import NEW, IdentitiesSheet, IdentitySheet, RenameSheet
+from .naming import DISPOSABLE, NEW, IdentitiesSheet, IdentitySheet, RenameSheet
 from .panel import Panel
 from .wire import WireSheet
 
@@ -141,10 +141,8 @@ class MainScreen(Panel[None]):
 
     def _subtitle(self, contact: replies.Contact) -> Content:
         """What is out of the ordinary, then the lifetime."""
-        parts = [wording.window(contact)]
-        if not contact.visible:
-            parts.append("you appear offline here")
-        parts.append(f"your messages {wording.lives(contact.lifetime)}")
+        hidden = "" if contact.visible else "you appear offline here"
+        parts = [wording.window(contact), hidden, wording.keeping(contact)]
         return Content(" │ ".join(filter(None, parts)))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -329,8 +327,9 @@ class MainScreen(Panel[None]):
             self._identity_chosen(NEW)
 
     def _identity_chosen(self, identity: str | None) -> None:
-        if identity == NEW:
-            self.app.push_screen(IdentitySheet(self.session), self._identity_made)
+        if identity in (NEW, DISPOSABLE):
+            sheet = IdentitySheet(self.session, disposable=identity == DISPOSABLE)
+            self.app.push_screen(sheet, self._identity_made)
         elif identity is not None:
             self._write_as(identity)
 

@@ -23,6 +23,7 @@ from .confirm import Choice, ConfirmSheet
 from .panel import Sheet, prose
 
 NEW = "new"
+DISPOSABLE = "disposable"
 
 
 class IdentitySheet(Sheet[Identity]):
@@ -30,12 +31,21 @@ class IdentitySheet(Sheet[Identity]):
 
     TITLE: ClassVar[str] = "A new identity"
 
+    def __init__(self, session: Session, *, disposable: bool = False) -> None:
+        super().__init__(session)
+        self._disposable = disposable
+
     def parts(self) -> ComposeResult:
         """What it is, and its name."""
         yield prose(
             "An identity is one of your names, with keys and addresses that it shares with no other. "
             "Only you see what you call it."
         )
+        if self._disposable:
+            yield prose(
+                "This one lives in memory only: with its contacts and messages it never reaches the disk, "
+                "and is gone when onionchat's engine ends or locks."
+            )
         yield Entry(placeholder="A name, such as Ada or work", id="name", max_length=MAX_NAME)
 
     @on(Entry.Submitted)
@@ -45,11 +55,12 @@ class IdentitySheet(Sheet[Identity]):
         if not name:
             self.note.complain(ConfigError("an identity needs a name", hint="any name will do"))
         else:
-            self.attempt(IdentityCreate(name=name), Identity, self.dismiss)
+            request = IdentityCreate(name=name, disposable=self._disposable)
+            self.attempt(request, Identity, self.dismiss)
 
 
 class IdentitiesSheet(Sheet[str]):
-    """Choose as whom to write. Dismissed with the identity's handle, or `NEW`."""
+    """Choose as whom to write. Dismissed with the identity's handle, `NEW` or `DISPOSABLE`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -67,6 +78,7 @@ class IdentitiesSheet(Sheet[str]):
         yield Choices(
             [
                 *(Option(self._line(one), id=one.identity) for one in identities),
+                Option("+ a disposable identity, in memory only", id=DISPOSABLE),
                 Option("+ a new identity", id=NEW),
             ]
         )
@@ -123,7 +135,8 @@ class IdentitiesSheet(Sheet[str]):
         contacts = [one for one in self.session.model.contacts.values() if one.identity == identity.identity]
         unread = sum(one.unread for one in contacts)
         count = f"{len(contacts)} contact{'' if len(contacts) == 1 else 's'}"
-        return Content(f"{wording.name(identity.name)}  {count}{f', {unread} new' if unread else ''}")
+        where = ", in memory only" if identity.disposable else ""
+        return Content(f"{wording.name(identity.name)}  {count}{f', {unread} new' if unread else ''}{where}")
 
 
 class RenameSheet(Sheet[Contact]):
