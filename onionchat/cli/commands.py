@@ -6,6 +6,7 @@ from . import (
     burn,
     chat,
     contact,
+    doctor,
     engine,
     evidence,
     identity,
@@ -22,6 +23,7 @@ COMMANDS = (
     serve.serve,
     engine.unlock,
     engine.status,
+    doctor.doctor,
     engine.stop,
     vault.vault,
     identity.identity,
@@ -49,5 +51,12 @@ for command in COMMANDS:
 
 
 def main() -> None:
-    """Run the command line; ends the process."""
+    """Run the command line; ends the process.
+
+    Passphrases and messages pass through it: it leaves no core dump, its memory is closed to other programs,
+    and its files are for the user alone.
+    """
+    from ..engine.process import harden
+
+    harden()
     chat.onionchat()

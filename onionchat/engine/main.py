@@ -29,7 +29,7 @@ from .engine import Engine
 from .launch import Launch
 from .panic import block_panic, burn_everything, remove_rest, watch_for_panic
 from .plan import Plan
-from .process import harden, step_back
+from .process import harden, lock_memory, step_back
 from .server import ControlServer
 
 STARVED_SECONDS = 0.25
@@ -49,6 +49,7 @@ def main(argv: list[str], kind: type[Engine] = Engine) -> int:
     parser.add_argument("--control-password-fd", type=int)
     given = parser.parse_args(argv)
     harden()
+    lock_memory()
     block_panic()
     try:
         plan = msgspec.json.decode(given.plan, type=Plan)

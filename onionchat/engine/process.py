@@ -9,8 +9,11 @@ import contextlib
 import ctypes
 import os
 import resource
+from pathlib import Path
 
 PR_SET_DUMPABLE = 4
+MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 2, 4
+CAP_IPC_LOCK = 14
 
 _OVERWRITE = {
     "PYTHONMALLOC": "malloc",
@@ -43,6 +46,43 @@ def harden() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def lock_memory() -> bool:
+    """Keep this process's memory out of swap, now and later; whether that is so.
+
+    All of it, because Python's objects lie anywhere; a page counts once it is used, so that nothing more is
+    resident for it. Where the limit is less than everything nothing is locked: the passphrase's derivation,
+    which needs much memory for a second, would fail later.
+    """
+    if not may_lock_memory():
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    with contextlib.suppress(ValueError, OSError):
+        _, most = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (most, most))
+    return bool(libc.mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0)
+
+
+def may_lock_memory() -> bool:
+    """Whether the limit lets a process that is started here lock all that it will ever use."""
+    if resource.getrlimit(resource.RLIMIT_MEMLOCK)[1] == resource.RLIM_INFINITY:
+        return True
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name == "CapEff":
+                return bool(int(value, 16) >> CAP_IPC_LOCK & 1)
+    return False
+
+
+def core_limit(limits: str) -> int | None:
+    """The largest core dump that a process may leave, from what ``/proc/PID/limits`` says; None: no limit."""
+    for line in limits.splitlines():
+        if line.startswith("Max core file size"):
+            soft = line.split()[4]
+            return int(soft) if soft.isdigit() else None
+    return None
 
 
 def step_back() -> None:
