@@ -93,6 +93,7 @@ class FakeEngine:
         self.ways = replies.VaultWays(key_file=False, credential=b"", memory=512, passes=3, wait=0.0)
         self.tor = READY
         self.services, self.reachable = 2, 2
+        self.clock_behind = 0.0
         self.identities: list[replies.Identity] = []
         self.contacts: list[replies.Contact] = []
         self.policy = replies.Policy(
@@ -201,6 +202,7 @@ class FakeClient:
             services=engine.services,
             reachable=engine.reachable,
             tick=2.0,
+            clock_behind=engine.clock_behind,
         )
 
     def _unlock(self, request: requests.Unlock) -> AnyResult:

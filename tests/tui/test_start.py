@@ -1,16 +1,23 @@
 from __future__ import annotations
 
-import pytest
-from textual.pilot import Pilot
+import hashlib
+from pathlib import Path
 
+import pytest
+from msgspec.structs import replace
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from onionchat.client import security_key
 from onionchat.control import notices, replies, requests
 from onionchat.errors import ControlError
 from onionchat.tui.screens.gone import GoneScreen
 from onionchat.tui.screens.main import MainScreen
 from onionchat.tui.screens.naming import IdentitySheet
 from onionchat.tui.screens.start import MakeVaultScreen, UnlockScreen
-from onionchat.tui.widgets.entry import Secret
+from onionchat.tui.widgets.entry import Entry, Secret
 
+from ..client.authenticator import Authenticator
 from .engine import FakeEngine, contact, identity, lines, message, shown
 
 
@@ -43,6 +50,122 @@ async def test_a_vault_is_made_with_the_same_passphrase_twice(engine: FakeEngine
         await pilot.pause()
         assert engine.of(requests.Unlock) == [requests.Unlock(passphrase="secret", create=True)]
         assert isinstance(app.screen, MainScreen)
+
+
+async def test_strength_is_shown_while_it_is_chosen(engine: FakeEngine) -> None:
+    engine.vault = "absent"
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await write(pilot, "hunter2")
+        await pilot.pause()
+        assert "Strength: very weak" in shown(app)
+        assert "can guess it" in shown(app)
+        await write(pilot, "-wq8fk2-zz0ovn")
+        await pilot.pause()
+        assert "Strength: strong" in shown(app)
+        assert "can guess it" not in shown(app)
+        assert "hunter2" not in shown(app)
+
+
+async def test_six_words_are_offered_and_typed_back(engine: FakeEngine) -> None:
+    engine.vault = "absent"
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("f2")
+        await pilot.pause()
+        words = app.screen.query_one("#passphrase", Secret).value
+        assert len(words.split()) == 6
+        assert words in " ".join(shown(app).split())
+        app.screen.query_one("#again", Secret).value = words
+        await pilot.press("enter")
+        await pilot.pause()
+        assert engine.of(requests.Unlock) == [requests.Unlock(passphrase=words, create=True)]
+        assert isinstance(app.screen, MainScreen)
+        assert words not in " ".join(shown(app).split())
+
+
+@pytest.mark.parametrize("memory", [512, 256])
+async def test_a_low_cost_is_said_once_the_vault_is_made(engine: FakeEngine, memory: int) -> None:
+    engine.vault = "absent"
+    engine.ways = replace(engine.ways, memory=memory)
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        for _ in range(2):
+            await write(pilot, "secret")
+            await pilot.press("enter")
+        await pilot.pause()
+        assert [str(memory) in each.message for each in app._notifications] == [True] * (memory < 512)
+
+
+async def test_a_vault_asks_for_its_factors(
+    engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ada:
+        def pin(self) -> str:
+            return "1234"
+
+        def touch(self) -> None:
+            pass
+
+    key = Authenticator("1234")
+    monkeypatch.setattr(security_key, "find", lambda: key)
+    credential, secret = security_key.enrol(key, Ada())
+    path = tmp_path / "key"
+    path.write_bytes(bytes(64))
+    engine.vault = "locked"
+    engine.ways = replace(engine.ways, key_file=True, credential=credential)
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert "onionchat vault recover" in " ".join(shown(app).split())
+        await write(pilot, "correct")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "asks for its key file" in shown(app)
+        assert engine.of(requests.Unlock) == []
+        app.screen.query_one("#key-file", Entry).value = str(path)
+        for pin in ("4321", "1234"):
+            app.screen.query_one("#passphrase", Secret).value = "correct"
+            app.screen.query_one("#pin", Secret).value = pin
+            await pilot.press("enter")
+            busy = [each for each in app.workers if each.name == "_unlock"]
+            if busy:  # an empty list would mean all workers, and one of them ends with the app
+                await app.workers.wait_for_complete(busy)
+            await pilot.pause()
+            if pin == "4321":
+                assert "not the security key's PIN" in shown(app)
+                assert app.screen.query_one("#pin", Secret).value == ""
+        assert engine.of(requests.Unlock) == [
+            requests.Unlock(
+                passphrase="correct",
+                key_file=hashlib.blake2b(bytes(64), digest_size=32, person=b"onionchat/1 file").digest(),
+                security_key=secret,
+            )
+        ]
+        assert isinstance(app.screen, MainScreen)
+
+
+async def test_a_vault_that_asks_for_nothing_shows_no_more_fields(engine: FakeEngine) -> None:
+    engine.vault = "locked"
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert [field.id for field in app.screen.query(Input) if field.display] == ["passphrase"]
+
+
+async def test_a_long_wait_is_told(engine: FakeEngine) -> None:
+    engine.vault = "locked"
+    engine.refuse[requests.Unlock] = ControlError("wrong-passphrase", "not tried; wait 8 s", hint="try again")
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await write(pilot, "secret")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "wait 8 s – try again" in shown(app)
 
 
 async def test_an_empty_passphrase_is_not_sent(engine: FakeEngine) -> None:
