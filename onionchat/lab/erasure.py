@@ -12,6 +12,9 @@ for each kind and place. ``reader_keys``, ``reader_texts``: how many keys the pa
 many texts it still opens. ``later_keys_open``: how many messages of the earlier copy open with all keys of
 today. ``shown``: how many the engine still shows.
 
+``memory_in_copy``: of the conversation that lives in memory, how many texts the earlier copy holds, for who
+has the passphrase; they were alive when it was made.
+
 ``earlier_copy_opens`` is what cannot be helped: so many messages of the earlier copy open with the earlier
 copy's own keys, for who has the passphrase. A message is in such a copy only while it is alive.
 
@@ -48,6 +51,7 @@ QUICK_MESSAGES: Final = 600
 
 _KEPT: Final = 0.1
 _BURNED: Final = 0.3
+_FLEETING: Final = 0.1
 """Parts of all messages in these conversations; the rest expires, or is deleted before."""
 _DELETED: Final = 200
 _STRIDE: Final = 8
@@ -101,8 +105,10 @@ def measure(folder: Path, *, lifeline: int, tell: Progress, messages: int) -> Ev
     """
     with life(folder, lifeline=lifeline, tell=lambda part, words: tell.tell(0.1 * part, words)) as lived:
         _plant(lived, messages, tell)
-        with resting(lived.you.pid):
+        with resting(engine := lived.you.pid):
             copy = copied(lived.you.folder, folder / "earlier")
+            fleeting = [Sought(kind="text", data=text.encode()) for text in lived.texts[lived.fleeting]]
+            held = len(search(engine, fleeting, stride=_STRIDE).numbers())
         earlier = read(copy, lived.you.passphrase)
         lived.delete(min(_DELETED, messages // 20))
         tell.tell(_PLANTED, "letting messages expire, and killing the engine meanwhile")
@@ -112,12 +118,13 @@ def measure(folder: Path, *, lifeline: int, tell: Progress, messages: int) -> Ev
         tell.tell(_PLANTED + 0.2, "waiting until the last has expired")
         lived.until_expired()
         tell.tell(_GONE, "searching files and memory")
+        # that also has the engine load what is alive, which it leaves on the disk until it is looked at
+        shown = sum(message.text not in _alive(lived) for message in lived.shown_anywhere())
         with resting(engine := lived.you.pid):
             later = read(copied(lived.you.folder, folder / "later"), lived.you.passphrase)
             traces = _search(engine, lived, earlier, later)
         tell.tell(_GONE + 0.1, "trying every key that is left")
-        shown = sum(message.text not in _alive(lived) for message in lived.shown_anywhere())
-        found = _judge(lived, earlier, later, traces, shown)
+        found = _judge(lived, earlier, later, traces, shown=shown, held=held)
         tell.tell(1.0, "done")
     return found
 
@@ -126,8 +133,8 @@ def _plant(lived: Life, messages: int, tell: Progress) -> None:
     """Exchange all messages; those that are to expire come last."""
     tell.tell(0.1, "meeting")
     lived.meet()
-    kept, burned = round(messages * _KEPT), round(messages * _BURNED)
-    expiring = messages - kept - burned
+    kept, burned, fleeting = (round(messages * part) for part in (_KEPT, _BURNED, _FLEETING))
+    expiring = messages - kept - burned - fleeting
 
     def planted(before: int, said: int) -> None:
         part = 0.15 + (_PLANTED - 0.15) * (before + said) / messages
@@ -136,9 +143,11 @@ def _plant(lived: Life, messages: int, tell: Progress) -> None:
     begun = time.monotonic()
     lived.talk(lived.kept, kept, LONG, lambda said: planted(0, said))
     lived.talk(lived.burned, burned, LONG, lambda said: planted(kept, said))
-    pace = (time.monotonic() - begun) / (kept + burned)
+    lived.talk(lived.fleeting, fleeting, LONG, lambda said: planted(kept + burned, said))
+    before = kept + burned + fleeting
+    pace = (time.monotonic() - begun) / before
     lifetime = round(1.3 * pace * expiring + _SPARE_SECONDS)
-    lived.talk(lived.expiring, expiring, lifetime, lambda said: planted(kept + burned, said))
+    lived.talk(lived.expiring, expiring, lifetime, lambda said: planted(before, said))
 
 
 def _search(engine: int, lived: Life, earlier: Copy, later: Copy) -> Traces:
@@ -179,8 +188,10 @@ def _in_files(
         control.unlink()
 
 
-def _judge(lived: Life, earlier: Copy, later: Copy, traces: Traces, shown: int) -> Evidence:
+def _judge(lived: Life, earlier: Copy, later: Copy, traces: Traces, *, shown: int, held: int) -> Evidence:
+    """``shown``: messages that are gone and that the engine shows; ``held``: see the control of that name."""
     alive, said = _alive(lived), lived.said()
+    fleeting = frozenset(lived.texts[lived.fleeting])
     before, now = reachable(earlier.files(), earlier.unlocked), reachable(later.files(), later.unlocked)
     gone_keys = {row.key for row in earlier.rows if row.text and row.text not in alive}
     open_later = opened_with(earlier, now)
@@ -197,6 +208,7 @@ def _judge(lived: Life, earlier: Copy, later: Copy, traces: Traces, shown: int) 
         at_most("reader_texts", len(later.texts() - alive), "", 0),
         at_most("later_keys_open", len(open_later - alive), "", 0),
         at_most("shown", shown, "", 0),
+        at_most("memory_in_copy", len(earlier.texts() & fleeting) + _in_copy(earlier, fleeting), "", 0),
         fact("earlier_copy_opens", open_earlier, "messages"),
         fact("messages", len(said), ""),
         fact("gone", len(said) - len(alive), ""),
@@ -212,9 +224,21 @@ def _judge(lived: Life, earlier: Copy, later: Copy, traces: Traces, shown: int) 
         between("alive_key_in_a_file", traces.alive["folder", "key"], 1, 1),
         between("alive_texts_read", len(later.texts() & alive), living, living),
         between("later_keys_open_alive", len(open_later & alive), living, living),
-        between("earlier_copy_opens_all", len(earlier.texts() & said), 0.9 * len(said), len(said)),
+        between("memory_alive_at_copy", held, len(fleeting), len(fleeting)),
+        between(
+            "earlier_copy_opens_all",
+            len(earlier.texts() & said),
+            0.9 * len(said - fleeting),
+            len(said - fleeting),
+        ),
     ]
     return evidence("erasure", figures, controls)
+
+
+def _in_copy(copy: Copy, texts: frozenset[str]) -> int:
+    """How many of these texts stand in the files of a copy as they are."""
+    needles = Needles([Sought(kind="text", data=text.encode()) for text in texts], stride=_STRIDE)
+    return len({number for content in copy.files() for number, _, _ in needles.find(content)})
 
 
 def _alive(lived: Life) -> frozenset[str]:

@@ -1,8 +1,8 @@
 """The life of marked messages between two engines of one machine, and how each of them ends.
 
-Three conversations: in one all messages expire, some sooner because they are deleted one by one; one is
-burned whole; one stays, for the controls. While messages expire, and while the burning is under way, the
-engine is killed, and goes on after that.
+Four conversations: in one all messages expire, some sooner because they are deleted one by one; one is burned
+whole; one lives in memory; one stays, for the controls. While messages expire, and while the burning is under
+way, the engine is killed, and goes on after that.
 
 Laws: everything is asked for over the control socket, as a user's program does. A message's text is random,
 so that it is found only where it really stands.
@@ -30,6 +30,7 @@ from ..control.requests import (
     IdentityCreate,
     InviteAccept,
     InviteCreate,
+    Keep,
     Messages,
     Send,
     Shown,
@@ -56,7 +57,7 @@ class Life:
 
     Attributes:
         you: the engine that is searched.
-        expiring, burned, kept: your contacts, one for each conversation.
+        expiring, burned, fleeting, kept: your contacts, one for each conversation.
         texts: what was said in each conversation, by its contact.
     """
 
@@ -64,6 +65,7 @@ class Life:
     friend: Station
     expiring: str = ""
     burned: str = ""
+    fleeting: str = ""
     kept: str = ""
     theirs: dict[str, str] = field(default_factory=dict)
     texts: dict[str, list[str]] = field(default_factory=dict, repr=False)
@@ -71,7 +73,7 @@ class Life:
     deleted: int = 0
 
     def meet(self) -> None:
-        """Become contacts of each other, three times.
+        """Become contacts of each other, four times, and have one conversation live in memory.
 
         Raises:
             PeerUnreachable: they did not meet.
@@ -79,7 +81,7 @@ class Life:
         mine = self.you.ask(IdentityCreate(name="Sam"), Identity).identity
         other = self.friend.ask(IdentityCreate(name="Robin"), Identity).identity
         found: list[str] = []
-        for number in range(3):
+        for number in range(4):
             known = {one.contact for one in _contacts(self.friend)}
             code = self.friend.ask(InviteCreate(identity=other), Invite).code
             one = self.you.ask(InviteAccept(identity=mine, code=code, name=f"Robin{number}"), Contact).contact
@@ -87,7 +89,8 @@ class Life:
             (self.theirs[one],) = {c.contact for c in _contacts(self.friend)} - known
             self.texts[one] = []
             found.append(one)
-        self.expiring, self.burned, self.kept = found
+        self.expiring, self.burned, self.fleeting, self.kept = found
+        self.you.ask(Keep(contact=self.fleeting, where="memory"), Contact)
 
     def talk(self, contact: str, count: int, lifetime: int, tell: Callable[[int], None]) -> None:
         """Have both sides write ``count`` messages together, and show what comes.

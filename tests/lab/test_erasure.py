@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +25,7 @@ from onionchat.store import FileSlot, Name, Record
 from tests.store.kit import FLOOR, PASSPHRASE, create, reopen
 
 TEXTS = [f"marked {number}" for number in range(200)]
+MEMORY = ["a message that lives in memory alone"]
 
 
 def message(number: int, text: str = "") -> Record:
@@ -125,13 +127,18 @@ def test_files_are_searched_wherever_they_stand(vault: Path) -> None:
 
 def lived(kept: list[str]) -> Life:
     """The part of a life that is judged."""
-    texts = {"kept": kept, "expiring": [text for text in TEXTS if text not in kept]}
+    texts = {"kept": kept, "expiring": [text for text in TEXTS if text not in kept], "memory": MEMORY}
     return cast(
-        Life, SimpleNamespace(kept="kept", texts=texts, said=frozenset(TEXTS).copy, deleted=0, kills=0)
+        Life,
+        SimpleNamespace(
+            kept="kept", fleeting="memory", texts=texts, said=frozenset(TEXTS).copy, deleted=0, kills=0
+        ),
     )
 
 
-def judged(vault: Path, tmp_path: Path, erased: range, **gone: int) -> Evidence:
+def judged(
+    vault: Path, tmp_path: Path, erased: range, alive: list[str] = TEXTS[100:], held: int = 1, **gone: int
+) -> Evidence:
     earlier = copy_of(vault, tmp_path / "earlier")
     erase(vault, erased)
     later = copy_of(vault, tmp_path / "later")
@@ -142,7 +149,7 @@ def judged(vault: Path, tmp_path: Path, erased: range, **gone: int) -> Evidence:
         ),
         where=Counter(),
     )
-    return _judge(lived(TEXTS[100:]), earlier, later, traces, 0)
+    return _judge(lived(alive), earlier, later, traces, shown=0, held=held)
 
 
 def missed(found: Evidence) -> dict[str, float]:
@@ -174,6 +181,14 @@ def test_a_control_that_is_not_found_is_noticed(vault: Path, tmp_path: Path) -> 
         "later_keys_open_alive",
     }
     assert not found.ok
+
+
+def test_a_message_of_memory_on_the_disk_is_noticed(vault: Path, tmp_path: Path) -> None:
+    assert judged(vault, tmp_path, range(100), held=0).ok is False
+    (vault / "sealed" / "rows-journal").write_bytes(MEMORY[0].encode())
+    shutil.rmtree(tmp_path / "earlier")
+    shutil.rmtree(tmp_path / "later")
+    assert missed(judged(vault, tmp_path, range(0))) == {"memory_in_copy": 1}
 
 
 @pytest.mark.realtor
