@@ -90,7 +90,8 @@ def _memory(machine: Machine, engine: StatusReport | None) -> Finding:
     else:
         locked = may_lock_memory()
     if locked:
-        return Finding(name=name, verdict="ok", text="the engine's memory is never written to swap")
+        whose = "the engine's memory is" if engine is not None else "the memory of an engine here would be"
+        return Finding(name=name, verdict="ok", text=f"{whose} kept out of swap")
     return Finding(
         name=name,
         verdict="warn",

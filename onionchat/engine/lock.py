@@ -56,8 +56,8 @@ def lock_after(engine: Engine, seconds: int | None) -> replies.Done:
 
 def close(engine: Engine, *, remember: bool = True) -> None:
     """Close the vault, if it is open; ``remember`` lets it store what it still has to."""
-    book, vault = engine.book, engine.vault
-    if book is None or vault is None:
+    book = engine.book
+    if book is None:
         return
     engine.book = engine.vault = None
     engine.end_all()
@@ -70,7 +70,7 @@ def close(engine: Engine, *, remember: bool = True) -> None:
     for record in book.used_invites.values():
         engine.services.remove(OnionKey.from_seed(record.onion_seed).public)
     book.close(remember=remember)
-    del book, vault
+    del book
     gc.collect()  # machines hold each other
     engine.tell(notices.VaultChanged(vault="locked"))
 
@@ -80,12 +80,12 @@ class Idle:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._last = trio.current_time()
+        self._last = engine.clock.now()  # which goes on while the machine sleeps
 
     def asked(self, request: requests.AnyRequest) -> None:
         """Somebody is there, unless it is only a program that looks."""
         if not isinstance(request, requests.Status | requests.Watch):
-            self._last = trio.current_time()
+            self._last = self._engine.clock.now()
 
     async def serve(self) -> None:
         """Run until cancelled."""
@@ -94,5 +94,5 @@ class Idle:
             book = self._engine.book
             after = book.policies.settings.lock_after if book is not None else 0
             del book  # a task that sleeps must hold no keys
-            if after and trio.current_time() - self._last >= after:
+            if after and self._engine.clock.now() - self._last >= after:
                 close(self._engine)

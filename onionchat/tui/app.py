@@ -183,6 +183,8 @@ class OnionchatApp(App[None]):
     async def _locked(self) -> None:
         """Nothing of what was on screen or is kept here stays, not even what was being written."""
         self._wanted = self.session.model.conversation
+        if self.clipboard:  # an invite, perhaps
+            self.copy_to_clipboard("")
         await self._show(UnlockScreen(self.session))
         self.session.model.lock()
 

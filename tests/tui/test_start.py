@@ -339,6 +339,7 @@ async def test_locking_blanks_the_screen_and_forgets_what_was_known(engine: Fake
     async with app.run_test() as pilot:
         await pilot.pause()
         await write(pilot, "a secret of ours")
+        app.copy_to_clipboard("a secret to hand over")
         assert "a secret of theirs" in shown(app)
         await pilot.press("f9")
         await pilot.pause()
@@ -349,6 +350,7 @@ async def test_locking_blanks_the_screen_and_forgets_what_was_known(engine: Fake
         model = app.session.model
         kept = model.messages, model.contacts, model.identities, model.drafts, model.unsent
         assert not any(kept)
+        assert app.clipboard == ""
         await write(pilot, "correct")
         await pilot.press("enter")
         await pilot.pause()
