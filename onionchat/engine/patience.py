@@ -64,6 +64,7 @@ class Patience:
         try:
             yield
         except WrongPassphrase as error:
+            self._write(tries + 1, self._now())  # the try itself took time
             wait = self.wait()
             if wait:
                 raise WrongPassphrase(

@@ -17,7 +17,7 @@ from typing import Final, Self
 
 from ..crypto import RandomSource
 from ..crypto.sealing import KEY_SIZE, OVERHEAD, seal, unseal
-from ..errors import DecryptionError, DiskFull, VaultCorrupt
+from ..errors import DecryptionError, DiskFull, StoreError, VaultCorrupt
 from . import disk
 from .page import PAGE_SIZE, PLAIN_SIZE, SLOTS_PER_PAGE, Entry, clear_entry, key_at, put_entry, tags_in
 from .slot import ErasableSlot
@@ -99,7 +99,7 @@ class KeyTree:
         """Put an empty tree in the place of the one that is there, whose root is erased on return.
 
         The slot was read before. Cut short before the root is written, no tree opens any more, and burning
-        again ends it; the files shrink at the next opening.
+        again ends it; the files are brought to those of a new tree at the next opening.
         """
         tree = cls(folder, root, unlocking_key, ad, random)
         try:
@@ -155,11 +155,17 @@ class KeyTree:
         before = bytes(self._unlocking_key)
         self._unlocking_key[:] = unlocking_key
         try:
-            self._root.write(self._write_table(self._table, 1 - self._side))
+            self._renew_root()
         except DiskFull:
             self._unlocking_key[:] = before
             raise
-        self._side = 1 - self._side
+        try:
+            self._renew_root()  # what the old root opens still stands in the table that is not in use
+        except DiskFull as error:
+            raise StoreError(
+                "the disk did not let the vault erase what it must",
+                hint="free some disk space and start onionchat again",
+            ) from error
 
     def close(self) -> None:
         """Wipe all keys and close the files."""
@@ -200,14 +206,16 @@ class KeyTree:
         self._spare[:0] = range(capacity - 1, self._capacity - 1, -1)
         self._capacity = capacity
 
-    def _shrink(self) -> None:
-        """Bring the files of an empty tree to the size of a new one's: what was burned had another."""
-        for descriptor, size in (
-            (self._keys, 2 * (1 + _STEP) * PAGE_SIZE),
-            *((table, OVERHEAD + (1 + _STEP) * _PAGE.size) for table in self._tables),
-        ):
-            if disk.size_of(descriptor) > size:
-                disk.truncate(descriptor, size)
+    def _renew_root(self) -> None:
+        self._root.write(self._write_table(self._table, 1 - self._side))
+        self._side = 1 - self._side
+
+    def _start_over(self) -> None:
+        """Bring the files of an empty tree to what a new one's are: a tree that was burned left others."""
+        disk.truncate(self._keys, 0)
+        disk.truncate(self._tables[1 - self._side], 0)
+        disk.truncate(self._tables[self._side], OVERHEAD)
+        self._reserve(1)
 
     def _write_table(self, table: bytearray, side: int) -> bytes:
         """Write a table under a new root key, synced; give the sealed root that makes it the current one."""
@@ -246,7 +254,7 @@ class KeyTree:
         if OVERHEAD + pages * _PAGE.size > disk.size_of(table):  # before there is room made for so much
             raise VaultCorrupt("the vault's keys are damaged")
         if not pages:
-            self._shrink()
+            self._start_over()
         sealed_table = disk.read_at(table, OVERHEAD + pages * _PAGE.size, 0)
         try:
             self._table = bytearray(unseal(root_key, sealed_table, ad=_TABLE_AD))

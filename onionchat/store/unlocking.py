@@ -1,7 +1,7 @@
 """The ways to unlock an open vault: looked at, added, taken back, changed.
 
-Laws: whoever changes one gives the passphrase again. A change is one write of the root slot, after which the
-old way is erased and an earlier copy of it opens nothing of today; no value and no page is sealed anew.
+Laws: whoever changes one gives the passphrase again. After a change the old way is erased, and an earlier
+copy of the root slot opens nothing of today; no value and no page is sealed anew.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from onionchat.store import (
     vault_needs,
 )
 from onionchat.store.header import Header
+from onionchat.store.tree import KeyTree
 from onionchat.store.ways import Needs
 
 from .kit import CHEAP, FLOOR, PASSPHRASE, State, create, everything, note, put_all, vault_keys
@@ -85,11 +86,45 @@ def test_an_earlier_copy_of_the_root_opens_nothing_of_today(folder: Path, vault:
     assert before != after
 
 
+def test_an_earlier_root_in_todays_folder_opens_nothing(folder: Path, vault: DiskVault) -> None:
+    root = folder / "sealed" / "root"
+    before = root.read_bytes()
+    vault.unlocking.change_passphrase(PASSPHRASE, "another")
+    vault.close()
+    root.write_bytes(before)
+    with pytest.raises(VaultCorrupt):
+        opened(folder)
+
+
+def test_an_earlier_root_in_a_burned_folder_opens_nothing(folder: Path, vault: DiskVault) -> None:
+    vault.unlocking.set_duress(PASSPHRASE, "duress")
+    root = folder / "sealed" / "root"
+    before = root.read_bytes()
+    vault.close()
+    opened(folder, "duress").close()
+    root.write_bytes(before)
+    with pytest.raises(VaultCorrupt):
+        opened(folder)
+    tables = [(folder / "sealed" / f"table.{side}").read_bytes() for side in (0, 1)]
+    assert sum(any(table) for table in tables) == 1
+    assert not any((folder / "sealed" / "keys").read_bytes())
+
+
 def test_the_reader_would_find_a_way_that_was_left(
     folder: Path, vault: DiskVault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FileSlot, "_clear_other", lambda self: None)
+    real = KeyTree._renew_root
+    renewed: list[KeyTree] = []
+
+    def once(tree: KeyTree) -> None:
+        if not renewed:
+            real(tree)
+        renewed.append(tree)
+
+    monkeypatch.setattr(KeyTree, "_renew_root", once)
     vault.unlocking.change_passphrase(PASSPHRASE, "another")
+    assert len(renewed) == 2
     salt = Header.decode((folder / "sealed" / "header").read_bytes()).salt
     assert vault_keys(folder, unlocking_key(PASSPHRASE, salt, CHEAP))
 
@@ -194,7 +229,7 @@ def test_who_changes_a_way_gives_the_passphrase(
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("step", range(3))
+@pytest.mark.parametrize("step", range(6))
 def test_a_disk_that_is_full_or_fails_changes_no_way_by_half(
     folder: Path,
     vault: DiskVault,
