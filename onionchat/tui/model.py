@@ -43,6 +43,8 @@ class Model:
         self.reachable_since: float | None = None
         self.tick = 0.0
         self.starved_ms = 0.0
+        self.clock_behind = 0.0
+        """Seconds that the machine's clock is behind what the vault has seen."""
         self.identities: dict[str, Identity] = {}
         self.contacts: dict[str, Contact] = {}
         self.invites: dict[str, Invite] = {}
@@ -68,6 +70,7 @@ class Model:
         self.services, self.reachable = status.services, status.reachable
         self.reachable_since = status.reachable_since
         self.tick, self.starved_ms = status.tick, status.starved_ms
+        self.clock_behind = status.clock_behind
 
     def take_identities(self, identities: Iterable[Identity]) -> None:
         """All identities, in the engine's order; the first is written as until another is chosen."""

@@ -62,11 +62,12 @@ class Session:
         return status
 
     async def load(self) -> None:
-        """Learn identities, contacts and invites; the vault must be open.
+        """Learn identities, contacts, invites, and how the open vault's time stands.
 
         Raises:
             ControlError: the engine refused, or is gone.
         """
+        self.model.take_status(await self.ask(requests.Status(), StatusReport))
         # each list is taken over before the next is asked for: a notice in between is newer than the list
         identities = await self.ask(requests.IdentityList(), replies.Identities)
         self.model.take_identities(identities.identities)

@@ -530,3 +530,12 @@ async def test_a_bug_shows_no_traceback(capsys: pytest.CaptureFixture[str]) -> N
     said = capsys.readouterr().err
     assert said.strip() == "onionchat's window failed (ValueError). The engine was not affected."
     assert app.return_code == 1
+
+
+async def test_a_computer_whose_clock_was_set_back_is_told_so() -> None:
+    engine = engine_with_bob()
+    engine.clock_behind = 2 * 86400.0
+    app = engine.app()
+    async with app.run_test(size=(160, 24)) as pilot:
+        await pilot.pause()
+        assert "the computer's clock is 2 d behind" in shown(app, "StatusBar")

@@ -85,6 +85,9 @@ class StatusBar(Static):
             parts.append(f"a cell every {model.tick:g} s")
         if model.starved_ms >= STARVED_MS:
             parts.append(f"the machine is busy (waited {model.starved_ms:.0f} ms)")
+        if model.clock_behind:
+            late = wording.short_span(model.clock_behind)
+            parts.append(f"the computer's clock is {late} behind: set it right")
         self.set_class(bool(model.tor.problem), "-problem")
         self.set_class(model.tor.ready and 0 < model.services <= model.reachable, "-good")
         self.update(Content(" │ ".join(parts)))
