@@ -27,7 +27,7 @@ from ..store import MemoryVault, VaultLock, finish_burn, vault_exists
 from .answer import Answers
 from .engine import Engine
 from .launch import Launch
-from .panic import block_panic, burn_everything, remove_rest, watch_for_panic
+from .panic import block_panic, burn_everything, remove_rest, remove_traces, watch_for_panic
 from .plan import Plan
 from .process import harden, lock_memory, step_back
 from .server import ControlServer
@@ -91,7 +91,7 @@ async def _run(kind: type[Engine], plan: Plan, channel: int, secrets: tuple[int 
     lock, burned = VaultLock.acquire(folder), False
     try:
         if finish_burn(folder):
-            shutil.rmtree(folder / "tor", ignore_errors=True)
+            remove_traces(folder)
             sys.stderr.write(
                 "onionchat: the vault was being burned when power or process ended; it is done now\n"
             )

@@ -21,6 +21,7 @@ from ..control import run_folder
 from ..errors import StoreError
 from ..store import LOCK_FILE, burn_vault, destroy_keys
 from .lock import close
+from .patience import TRIES_FILE
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -66,10 +67,17 @@ def block_panic() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, PANIC)
 
 
+def remove_traces(folder: Path) -> None:
+    """What is left beside a vault that was burned: tor's data and the count of wrong passphrases."""
+    shutil.rmtree(folder / "tor", ignore_errors=True)
+    with contextlib.suppress(OSError):
+        (folder / TRIES_FILE).unlink(missing_ok=True)
+
+
 def remove_rest(folder: Path) -> None:
-    """Once tor has ended: what it kept goes, and the folder if it is empty then. The lock is still held."""
-    for place in (run_folder(folder), folder / "tor"):
-        shutil.rmtree(place, ignore_errors=True)
+    """Once tor has ended: all the rest of ours goes, and the folder if it is empty then. The lock is held."""
+    shutil.rmtree(run_folder(folder), ignore_errors=True)
+    remove_traces(folder)
     with contextlib.suppress(OSError):  # somebody else's files in it are none of ours
         (folder / LOCK_FILE).unlink()
         folder.rmdir()

@@ -14,6 +14,7 @@ import pytest
 
 from onionchat.client.rules import line_of
 from onionchat.control import replies, requests
+from onionchat.engine.patience import TRIES_FILE
 from tests.engine.world import PASSPHRASE, Running, alive, eventually
 
 pytestmark = pytest.mark.realtor
@@ -104,6 +105,7 @@ def test_panic_works_with_an_engine_and_without(tmp_path: Path) -> None:
     with Running(tmp_path) as engine:
         engine.status()
     assert root(engine).exists()
+    (engine.vault / TRIES_FILE).write_bytes(bytes(16))
     assert panic(engine).returncode == 0
     assert not engine.vault.exists()
 
@@ -122,10 +124,12 @@ def test_panic_ends_an_engine_that_does_not_answer(tmp_path: Path) -> None:
 def test_a_burn_that_was_cut_short_is_finished_at_the_next_start_and_said(tmp_path: Path) -> None:
     with Running(tmp_path) as engine:
         engine.status()
+    (engine.vault / TRIES_FILE).write_bytes(bytes(16))
     root(engine).write_bytes(bytes(root(engine).stat().st_size))
     with Running(tmp_path, passphrase=None) as engine:
         assert engine.status().vault == "absent"
         assert not root(engine).exists()
+        assert not (engine.vault / TRIES_FILE).exists()
         engine.ask(requests.Stop())
         _, said = engine.process.communicate(timeout=60)
     assert b"the vault was being burned" in said
