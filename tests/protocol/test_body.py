@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 
 from onionchat.errors import LocalProtocolError, RemoteProtocolError
 from onionchat.protocol import body
-from onionchat.protocol.constants import ENVELOPE_BODY, MAX_LIFETIME, MAX_TEXT_BYTES, MIN_LIFETIME
+from onionchat.protocol.constants import (
+    ENVELOPE_BODY,
+    MAX_LIFETIME,
+    MAX_TEXT_BYTES,
+    MIN_LIFETIME,
+    OFF,
+    ONCE,
+)
 
 IDS = st.binary(min_size=16, max_size=16)
 KEYS = st.binary(min_size=32, max_size=32)
@@ -105,6 +112,13 @@ def test_the_text_that_the_next_test_spoils_is_one() -> None:
     assert isinstance(body.unpack(packed([TEXT]))[0], body.TextPart)
 
 
+def test_a_text_lives_once_or_for_a_span_or_without_end() -> None:
+    for lifetime in (ONCE, MIN_LIFETIME, MAX_LIFETIME, OFF):
+        (part,) = body.unpack(packed([changed(4, lifetime)]))
+        assert isinstance(part, body.TextPart)
+        assert part.lifetime == lifetime
+
+
 @pytest.mark.parametrize(
     "part",
     [
@@ -116,7 +130,10 @@ def test_the_text_that_the_next_test_spoils_is_one() -> None:
         changed(3, 0),
         changed(3, MAX_TEXT_BYTES + 1),
         changed(4, MIN_LIFETIME - 1),
+        changed(4, ONCE + 1),
         changed(4, MAX_LIFETIME + 1),
+        changed(4, OFF - 1),
+        changed(4, OFF + 1),
         changed(4, None),
         changed(5, -1),
         changed(5, 2**33),
