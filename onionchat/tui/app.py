@@ -227,8 +227,15 @@ class OnionchatApp(App[None]):
 
     def action_lock(self) -> None:
         """Lock the vault; the notice of it blanks the screen."""
-        if isinstance(self.screen, Panel):
-            self.screen.attempt(Lock(), Done, lambda _: None)
+        self._lock()
+
+    @work
+    async def _lock(self) -> None:
+        try:
+            await self.session.ask(Lock(), Done)
+        except OnionchatError as error:
+            if isinstance(self.screen, Panel):
+                self.screen.note.complain(error)
 
     def action_panic(self) -> None:
         """Burn everything; the first time say so, and do it when it is pressed again soon."""
@@ -264,9 +271,11 @@ class OnionchatApp(App[None]):
         return super().get_key_display(binding).replace("⏎", "enter")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The engine can be stopped, and the vault locked, while the conversations are on screen."""
-        if action in {"stop_engine", "lock"}:
+        """The engine can be stopped while conversations are on screen, the vault locked over a sheet too."""
+        if action == "stop_engine":
             return isinstance(self.screen, MainScreen)
+        if action == "lock":
+            return any(isinstance(screen, MainScreen) for screen in self.screen_stack)
         return True
 
     def _confirm_stop(self, title: str, sentence: str) -> None:

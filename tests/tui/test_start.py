@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,13 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from onionchat.client import security_key
+from onionchat.client.phrase import new_recovery_words
 from onionchat.control import notices, replies, requests
 from onionchat.errors import ControlError
 from onionchat.tui.screens.gone import GoneScreen
 from onionchat.tui.screens.main import MainScreen
 from onionchat.tui.screens.naming import IdentitySheet
-from onionchat.tui.screens.start import MakeVaultScreen, UnlockScreen
+from onionchat.tui.screens.start import MakeVaultScreen, RecoverScreen, UnlockScreen
 from onionchat.tui.widgets.entry import Entry, Secret
 
 from ..client.authenticator import Authenticator
@@ -120,7 +122,6 @@ async def test_a_vault_asks_for_its_factors(
     app = engine.app()
     async with app.run_test() as pilot:
         await pilot.pause()
-        assert "onionchat vault recover" in " ".join(shown(app).split())
         await write(pilot, "correct")
         await pilot.press("enter")
         await pilot.pause()
@@ -154,6 +155,34 @@ async def test_a_vault_that_asks_for_nothing_shows_no_more_fields(engine: FakeEn
     async with app.run_test() as pilot:
         await pilot.pause()
         assert [field.id for field in app.screen.query(Input) if field.display] == ["passphrase"]
+
+
+async def test_recovery_words_open_the_vault_with_a_new_passphrase(engine: FakeEngine) -> None:
+    engine.vault = "locked"
+    words = new_recovery_words(os.urandom)
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("f3")
+        await pilot.pause()
+        assert isinstance(app.screen, RecoverScreen)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert isinstance(app.screen, UnlockScreen)
+        await pilot.press("f3")
+        await pilot.pause()
+        app.screen.query_one("#words", Secret).value = "one two three"
+        for _ in range(2):
+            app.screen.query_one("#passphrase", Secret).value = "brand new"
+            app.screen.query_one("#again", Secret).value = "brand new"
+            await pilot.press("enter")
+            await pilot.pause()
+            if isinstance(app.screen, RecoverScreen):
+                assert "recovery words are 12, not 3" in shown(app)
+                assert engine.of(requests.VaultRecover) == []
+                app.screen.query_one("#words", Secret).value = words
+        assert engine.of(requests.VaultRecover) == [requests.VaultRecover(words=words, new="brand new")]
+        assert isinstance(app.screen, MainScreen)
 
 
 async def test_a_long_wait_is_told(engine: FakeEngine) -> None:
@@ -370,6 +399,19 @@ async def test_a_vault_that_locked_itself_blanks_the_screen_below_a_sheet(engine
         engine.say(notices.VaultChanged(vault="locked"))
         await pilot.pause()
         assert isinstance(app.screen, UnlockScreen)
+
+
+async def test_a_sheet_does_not_keep_the_vault_from_being_locked(engine: FakeEngine) -> None:
+    engine.identities = [identity()]
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+g", "f9")
+        await pilot.pause()
+        assert isinstance(app.screen, UnlockScreen)
+        await pilot.press("f9")  # there is nothing to lock here
+        await pilot.pause()
+        assert len(engine.of(requests.Lock)) == 1
 
 
 async def test_the_engine_hears_now_and_then_that_somebody_is_there(engine: FakeEngine) -> None:
