@@ -23,11 +23,13 @@ from ..control.replies import Done, StatusReport
 from ..control.requests import Here, Lock, Stop, VaultBurn
 from ..errors import ControlError, OnionchatError
 from .commands import Commands
+from .screens.choosing import MakeVaultScreen
 from .screens.confirm import Choice, ConfirmSheet
 from .screens.gone import GoneScreen, TryAgain
 from .screens.main import MainScreen
 from .screens.panel import Panel, prose
-from .screens.start import MakeVaultScreen, Opened, Start, UnlockScreen
+from .screens.start import Opened, Start
+from .screens.unlock import UnlockScreen
 from .session import Connect, Session
 from .theme import ONION
 

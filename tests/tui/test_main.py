@@ -8,7 +8,7 @@ from onionchat.control import notices, replies, requests
 from onionchat.errors import ControlError
 from onionchat.tui.screens.gone import GoneScreen
 from onionchat.tui.screens.main import MainScreen
-from onionchat.tui.screens.start import UnlockScreen
+from onionchat.tui.screens.unlock import UnlockScreen
 from onionchat.tui.widgets.contact_list import ContactList
 from onionchat.tui.widgets.conversation_view import ConversationView
 from onionchat.tui.widgets.entry import Composer

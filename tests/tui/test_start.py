@@ -13,10 +13,11 @@ from onionchat.client import security_key
 from onionchat.client.phrase import new_recovery_words
 from onionchat.control import notices, replies, requests
 from onionchat.errors import ControlError
+from onionchat.tui.screens.choosing import MakeVaultScreen, RecoverScreen
 from onionchat.tui.screens.gone import GoneScreen
 from onionchat.tui.screens.main import MainScreen
 from onionchat.tui.screens.naming import IdentitySheet
-from onionchat.tui.screens.start import MakeVaultScreen, RecoverScreen, UnlockScreen
+from onionchat.tui.screens.unlock import UnlockScreen
 from onionchat.tui.widgets.entry import Entry, Secret
 
 from ..client.authenticator import Authenticator

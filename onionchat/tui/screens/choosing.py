@@ -1,0 +1,145 @@
+"""Choosing a passphrase: for a new vault, and after recovery words have opened one.
+
+Laws: its strength is said while it is typed; one that was made here is shown until it was typed back.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import ClassVar, Final
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Static
+
+from ...client.phrase import new_passphrase, recovery_words, strength
+from ...control.replies import Done, VaultWays
+from ...control.requests import Unlock, VaultRecover, VaultShow
+from ...errors import ConfigError, OnionchatError
+from ..widgets.entry import Secret
+from .panel import NEXT_FIELD, prose
+from .start import SLOW, Opened, Start
+
+USUAL_MEMORY: Final = 512
+"""MiB that a try of a passphrase takes where a machine has them."""
+
+
+class Choosing(Start):
+    """A new passphrase, twice, with its strength; or one of six words."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        NEXT_FIELD,
+        Binding("f2", "six_words", "Six words", tooltip="Make a passphrase of six words by chance."),
+    ]
+    NEW: ClassVar[str] = "Passphrase"
+
+    def parts(self) -> ComposeResult:
+        """The passphrase, twice."""
+        yield Secret(self.NEW, id="passphrase")
+        yield Static(id="strength", markup=False)
+        yield Secret("The same once more", id="again")
+
+    @on(Secret.Changed, "#passphrase")
+    def judge(self, event: Secret.Changed) -> None:
+        """Say how strong it is, as far as it was typed."""
+        shown = self.query_one("#strength", Static)
+        if not event.value:
+            shown.update("F2 makes one of six words for you.")
+            return
+        found = strength(event.value)
+        weak = " Whoever gets a copy of the vault can guess it." if found.is_weak else ""
+        shown.update(f"Strength: {found.words}.{weak}")
+
+    def action_six_words(self) -> None:
+        """Fill in six words and show them; they are to be written down and typed once."""
+        made = new_passphrase(os.urandom)
+        with self.prevent(Secret.Changed):
+            self.query_one("#passphrase", Secret).value = made
+        self.query_one("#strength", Static).update(
+            f"Write it down, then type it below. It is not shown again:\n{made}"
+        )
+        self.query_one("#again", Secret).focus()
+
+    @on(Secret.Submitted)
+    def chosen(self, event: Secret.Submitted) -> None:
+        """Go on to the next field, or with what was chosen."""
+        if event.input.id != "again" and not self.passphrase("#again"):
+            self.focus_next()  # at once: the next keys belong there
+        elif self.passphrase() != self.passphrase("#again"):
+            self.note.complain(ConfigError("the two are not the same", hint="type both again"))
+            self.start_again()
+        elif self.usable():
+            self.choose(self.passphrase())
+
+    def choose(self, passphrase: str) -> None:
+        """Take it."""
+
+
+class RecoverScreen(Choosing):
+    """The recovery words, and a new passphrase."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back", tooltip="Unlock with the passphrase after all."),
+    ]
+    HEADING: ClassVar[str] = "Open your vault by recovery words"
+    NEW: ClassVar[str] = "A new passphrase"
+
+    def parts(self) -> ComposeResult:
+        """The words, and the new passphrase twice."""
+        yield prose("They work once. Afterwards no key file and no security key is needed any more.")
+        yield Secret("The twelve words", id="words")
+        yield from super().parts()
+
+    def choose(self, passphrase: str) -> None:
+        """Open the vault."""
+        try:
+            words = recovery_words(self.passphrase("#words"))
+        except ConfigError as error:
+            self.note.complain(error)
+            self.query_one("#words").focus()
+            return
+        request = VaultRecover(words=words, new=passphrase)
+        self.attempt(request, Done, lambda _: self.post_message(Opened()), meanwhile=SLOW)
+        self.start_again()
+        self.query_one("#words").focus()
+
+    def action_back(self) -> None:
+        """Back to the passphrase."""
+        self.app.pop_screen()
+
+
+class MakeVaultScreen(Choosing):
+    """A first passphrase."""
+
+    HEADING: ClassVar[str] = "Welcome to onionchat"
+
+    def parts(self) -> ComposeResult:
+        """What a vault is, and its passphrase twice."""
+        yield prose(
+            "First, a vault: the folder on this computer in which everything is kept, sealed with a "
+            "passphrase that only you know."
+        )
+        yield prose("There is no way to reset it. If you forget it, what is inside is lost.")
+        yield from super().parts()
+
+    def choose(self, passphrase: str) -> None:
+        """Make the vault."""
+        request = Unlock(passphrase=passphrase, create=True)
+        self.attempt(request, Done, lambda _: self._tell_cost(), meanwhile=SLOW)
+        self.start_again()
+
+    @work
+    async def _tell_cost(self) -> None:
+        try:
+            ways = await self.session.ask(VaultShow(), VaultWays)
+        except OnionchatError:
+            ways = None  # the vault was made all the same; what is wrong shows on the next screen
+        if ways is not None and ways.memory < USUAL_MEMORY:
+            self.app.notify(
+                f"Each guess at your passphrase takes {ways.memory} MiB of memory, less than the usual "
+                f"{USUAL_MEMORY}: this computer has no more to spare now.",
+                timeout=20,
+                markup=False,
+            )
+        self.post_message(Opened())
