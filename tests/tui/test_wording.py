@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import msgspec
 import pytest
 
-from onionchat.control.replies import TorState
+from onionchat.control.replies import Lifetime, TorState
 from onionchat.tui import wording
 
 from .engine import NOW, contact, message
@@ -110,3 +111,31 @@ def test_reachability() -> None:
 def test_a_name_is_never_empty() -> None:
     assert wording.name("\u202e\u200b") == "(no name)"
     assert wording.name(" Ada\n") == "Ada"
+
+
+@pytest.mark.parametrize(
+    ("typed", "lifetime", "said", "does"),
+    [
+        (" Once ", "once", "gone when read and closed", "go when read and closed"),
+        ("off", "off", "kept until deleted", "stay until deleted"),
+        ("2h", 7200, "2 hours", "live 2 hours"),
+    ],
+)
+def test_a_lifetime_is_a_span_or_a_word(typed: str, lifetime: Lifetime, said: str, does: str) -> None:
+    assert wording.parse_lifetime(typed) == lifetime
+    assert (wording.lifetime(lifetime), wording.lives(lifetime)) == (said, does)
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "expires", "left"),
+    [
+        ("once", None, "once"),
+        ("once", NOW + 600, "gone when closed"),
+        ("off", None, "kept"),
+        (60, None, "60 s from reading"),
+        (60, NOW + 30, "30 s left"),
+    ],
+)
+def test_what_is_left_of_a_message(lifetime: Lifetime, expires: float | None, left: str) -> None:
+    one = msgspec.structs.replace(message("01", "hello"), lifetime=lifetime, expires=expires)
+    assert wording.time_left(one, NOW) == left
