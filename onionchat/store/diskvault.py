@@ -112,6 +112,7 @@ class DiskVault:
         if self._closed:
             return
         self._closed = True
+        self.unlocking.forget()
         self._tree.close()
         with suppress(StoreError):  # everything that must last is on the disk already
             self._rows.close()

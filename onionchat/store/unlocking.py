@@ -15,7 +15,7 @@ from ..crypto import RandomSource
 from ..crypto.factor import NO_FACTORS, Factors, way_key
 from ..crypto.passphrase import PassphraseCost, unlocking_key
 from ..crypto.sealing import KEY_SIZE
-from ..errors import StoreError, WrongPassphrase
+from ..errors import LocalProtocolError, StoreError, WrongPassphrase
 from .header import Header
 from .rootslot import RootSlot
 from .ways import DURESS, PASSPHRASE, RECOVERY, Keyring, Needs, Ways
@@ -108,6 +108,11 @@ class Unlocking:
         self._prove(passphrase)
         self._seal(replace(self._keyring, duress=self._way(duress, DURESS)), self.needs)
 
+    def forget(self) -> None:
+        """Put the ways' keys out of memory, as far as Python lets us; the vault is being closed."""
+        self._keyring = Keyring(passphrase=b"")
+        self._change_key = _closed
+
     def _prove(self, passphrase: str) -> bytes:
         """What Argon2id makes of ``passphrase``, once it is shown to be the vault's."""
         stretched = self._stretch(passphrase)
@@ -132,6 +137,10 @@ class Unlocking:
             self._root.ways = before
             raise
         self._keyring = keyring
+
+
+def _closed(_key: bytes) -> None:
+    raise LocalProtocolError("the vault was used after it was closed")
 
 
 def require_some(passphrase: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 from onionchat.crypto import passphrase as stretching
 from onionchat.crypto.factor import NO_FACTORS, Factors
 from onionchat.crypto.passphrase import PassphraseCost, unlocking_key
-from onionchat.errors import DiskFull, StoreError, VaultCorrupt, WrongPassphrase
+from onionchat.errors import DiskFull, LocalProtocolError, StoreError, VaultCorrupt, WrongPassphrase
 from onionchat.store import (
     DiskVault,
     FileSlot,
@@ -400,3 +402,18 @@ def test_burning_that_was_cut_short_is_ended_by_the_next_try(
         assert content(opened(folder, "duress")) == {}
         refused(folder)
     assert fail_at > 5
+
+
+def test_keys_of_ways_are_forgotten_at_closing(folder: Path, vault: DiskVault) -> None:
+    vault.unlocking.set_recovery(PASSPHRASE, WORDS)
+    keys = [vault.unlocking._keyring.passphrase, vault.unlocking._keyring.recovery]
+    counts = [sys.getrefcount(key) for key in keys]
+    vault.close()
+    assert [sys.getrefcount(key) for key in keys] == [count - 1 for count in counts]
+    with pytest.raises((WrongPassphrase, LocalProtocolError)):
+        vault.unlocking.change_passphrase(PASSPHRASE, "another")
+    other = create(folder.parent / "other")
+    kept = weakref.ref(other.unlocking)
+    other.close()
+    del other
+    assert kept() is None  # at once, not when rubbish is collected
