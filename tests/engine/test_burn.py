@@ -68,6 +68,19 @@ async def test_a_burned_conversation_is_gone_here_alone_and_goes_on(tmp_path: Pa
         assert [one.text for one in ada.messages()][:4] == ["something"] * 4
 
 
+async def test_a_disposable_identity_is_burned_too(tmp_path: Path, clock: MockClock) -> None:
+    async with people(tmp_path, MemoryVault(), Mortal()) as (ada, bob):
+        made = bob.ask(requests.IdentityCreate(name="once", disposable=True))
+        assert isinstance(made, replies.Identity)
+        await introduce(ada, bob)
+        await chat(ada, bob)
+        bob.ask(requests.IdentityBurn(identity=made.identity))
+        assert bob.ask(requests.IdentityList()) == replies.Identities(identities=[])
+        assert bob.ask(requests.ContactList()) == replies.Contacts(contacts=[])
+        assert len(bob.engine.services) == 0
+        await until(lambda: ada.contact.presence != "online")
+
+
 async def test_a_conversation_without_messages_is_burned_too(tmp_path: Path, clock: MockClock) -> None:
     async with people(tmp_path, MemoryVault()) as (ada,):
         ada.accept(core.foreign_invite())
