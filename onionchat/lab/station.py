@@ -236,18 +236,10 @@ class Station:
             ControlError: there is none.
             TorUnavailable: its tor did not get ready in time.
         """
-        self.until_locked(killed)
-        self.until_ready()
-        self.unlock()
-
-    def until_locked(self, killed: int) -> None:
-        """Wait for the engine after the one that was ``killed``; its vault is locked.
-
-        Raises:
-            ControlError: there is none.
-        """
         if not self._until(lambda status: status.pid != killed and status.vault == "locked"):
             raise _late("an engine that was killed was not started again")
+        self.until_ready()
+        self.unlock()
 
     def unlock(self) -> None:
         """Open the vault with the passphrase.

@@ -30,8 +30,8 @@ from typing import Final
 from unittest import mock
 
 from ..control.replies import Contact as ContactReply
-from ..control.replies import Contacts, Conversation
-from ..control.requests import ContactList, Messages
+from ..control.replies import Contacts, Conversation, Done
+from ..control.requests import ContactList, Lock, Messages
 from ..crypto.passphrase import DEFAULT_COST, SALT_SIZE, unlocking_key
 from ..engine.book import Book
 from ..engine.clock import Clock
@@ -209,7 +209,7 @@ def _opened(station: Station, rounds: int, tell: Progress) -> list[Figure]:
         unlocks, lists, screens = [], [], []
         for number in range(rounds):
             tell(_STORED + (1 - _STORED) * number / rounds, "opening it in an engine")
-            station.until_locked(station.kill_engine())
+            station.ask(Lock(), Done)
             unlocks.append(_seconds(station.unlock))
             lists.append(1000 * _seconds(lambda: station.ask(ContactList(), Contacts)))
             contacts = random.sample(station.ask(ContactList(), Contacts).contacts, 30)
