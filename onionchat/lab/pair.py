@@ -12,8 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ..control.replies import Contact, Contacts, Identity, Invite, Invites
-from ..control.requests import ContactList, IdentityCreate, InviteAccept, InviteCreate, InviteList
+from ..control.replies import Contact, Contacts, Identity, Invite, Invites, TimerPromise
+from ..control.requests import (
+    ContactList,
+    IdentityCreate,
+    InviteAccept,
+    InviteCreate,
+    InviteList,
+    TimerTold,
+)
 from ..errors import PeerUnreachable
 from .network import PrivateNetwork, Progress
 from .station import POLL, Station
@@ -104,6 +111,8 @@ def introduce(you: Station, friend: Station, bootstrap: float, tell: Progress) -
     Raises:
         PeerUnreachable: they did not.
     """
+    for station in (you, friend):  # what is typed first is a message: nobody is there to read this before it
+        station.ask(TimerTold(), TimerPromise)
     mine = you.ask(IdentityCreate(name=YOU), Identity).identity
     theirs = friend.ask(IdentityCreate(name=FRIEND), Identity).identity
     tell(_ENGINES, "publishing an invite")
