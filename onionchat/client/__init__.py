@@ -1,1 +1,1 @@
-"""The control socket's clients (asyncio for the TUI, blocking for scripts), and what they unlock a vault with."""
+"""Clients of the control socket (asyncio for the TUI, blocking for scripts), and what they unlock with."""
