@@ -17,6 +17,7 @@ from onionchat.control import replies, requests
 from onionchat.crypto.passphrase import LOW_MEMORY_COST
 from onionchat.errors import ControlError
 from onionchat.store import Name, Record, create_vault
+from onionchat.store.header import FORMAT_VERSION
 from tests.engine.core import foreign_invite
 from tests.engine.world import PASSPHRASE, Running, eventually
 from tests.tor.conftest import StartTor, start_tor
@@ -159,7 +160,7 @@ def test_a_vault_of_the_future(tmp_path: Path, sealed: Path) -> None:
     (sealed / "header").write_bytes(header)
     status, said = refused(tmp_path)
     assert status == 4
-    assert "format 2" in said
+    assert f"format {FORMAT_VERSION + 1}" in said
     assert "update onionchat" in said
 
 
