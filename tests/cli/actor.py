@@ -156,7 +156,7 @@ def answer(request: AnyRequest) -> Answer:
 
 
 def answer_about_the_wire(request: AnyRequest) -> Answer:
-    """What it says about schedules, presence and windows; to anything else that it was done."""
+    """What it says about schedules, presence, windows and lifetimes; to anything else that it was done."""
     match request:
         case VaultShow():
             return WAYS
