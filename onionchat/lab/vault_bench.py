@@ -56,6 +56,8 @@ GOAL_ERASE_FSYNCS: Final = 5
 GOAL_STORE_MS: Final = 3.0
 GOAL_STORE_FSYNCS: Final = 6
 _BLOCK: Final = 4096
+_ROOM: Final = 400 * 2**20
+"""Bytes on the disk: twice what the vault takes."""
 _HELD_MS: Final = 50.0
 _OFFLINE: Final = "DisableNetwork 1\n"
 _FILLED: Final = 0.4
@@ -69,7 +71,7 @@ def measure(*, lifeline: int, tell: Progress, quick: bool) -> Evidence:
     Raises:
         OnionchatError: there is no room, or the engine did not start.
     """
-    with workplace(on_disk=True) as place:
+    with workplace(on_disk=True, more=_ROOM) as place:
         station = Station(place / "full", torrc=_OFFLINE, lifeline=lifeline)
         fill(
             station.folder,

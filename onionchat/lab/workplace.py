@@ -28,11 +28,12 @@ _FRESH_SECONDS: Final = 10.0
 
 
 @contextmanager
-def workplace(*, on_disk: bool = False) -> Iterator[Path]:
+def workplace(*, on_disk: bool = False, more: int = 0) -> Iterator[Path]:
     """A fresh folder, removed with all in it when the block ends.
 
     Args:
         on_disk: not in memory, for what is to wait for the disk.
+        more: bytes that must be free beside `ROOM`.
 
     Raises:
         ConfigError: there is no place for it.
@@ -40,7 +41,7 @@ def workplace(*, on_disk: bool = False) -> Iterator[Path]:
     roots = _roots()
     for root in roots:
         _clear(root)
-    folder = _make(roots[1:] if on_disk else roots)
+    folder = _make(roots[1:] if on_disk else roots, ROOM + more)
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -54,13 +55,13 @@ def _roots() -> list[Path]:
     return [SHARED_MEMORY, Path(tempfile.gettempdir())]
 
 
-def _make(roots: list[Path]) -> Path:
+def _make(roots: list[Path], room: int) -> Path:
     for root in roots:
         with suppress(OSError):
-            if shutil.disk_usage(root).free >= ROOM:
+            if shutil.disk_usage(root).free >= room:
                 return Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
     raise ConfigError(
-        f"there is no room for {ROOM // 2**20} MB in memory or in the system's temporary folder",
+        f"there is no room for {room // 2**20} MB in memory or in the system's temporary folder",
         hint="free some, or set TMPDIR to a folder that has room",
     )
 

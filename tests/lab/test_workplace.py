@@ -96,6 +96,11 @@ def test_without_room_anywhere_it_says_so(monkeypatch: pytest.MonkeyPatch) -> No
         pass
 
 
+def test_who_needs_more_room_says_so_before() -> None:
+    with pytest.raises(ConfigError, match="no room"), workplace(more=2**63):
+        pass
+
+
 def test_no_descriptor_is_left_open() -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     with workplace():
