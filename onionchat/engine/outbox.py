@@ -21,6 +21,8 @@ class Outbox:
 
     def __init__(self) -> None:
         self.scope = trio.CancelScope()
+        self.reading: set[str] = set()
+        """Contacts of whom it has shown messages."""
         self._lines: deque[bytes] = deque()
         self._waiting = 0
         self._ending = False

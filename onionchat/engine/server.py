@@ -104,6 +104,9 @@ class ControlServer:
         finally:
             self._clients.discard(client)
             self._watchers.discard(client)
+            for contact in client.reading:  # a window that is gone, however it went, shows nothing any more
+                with contextlib.suppress(OnionchatError):
+                    self._answer(requests.Closed(contact=contact))
             self._client_left.set()
             self._client_left = trio.Event()
 
@@ -138,6 +141,8 @@ class ControlServer:
             identifier = request.id
             if isinstance(request, requests.Watch):
                 self._watchers.add(client)
+            if isinstance(request, requests.Shown):
+                client.reading.add(request.contact)
             reply = replies.Reply(id=identifier, result=self._answer(request))
         except OnionchatError as error:
             if identifier is None:

@@ -214,6 +214,7 @@ class OnionchatApp(App[None]):
     async def action_quit(self) -> None:
         """Close the window. The engine stays, unless it lives only as long as this window."""
         if not self._amnesic:
+            await self.session.settled()  # what was sent just before
             self.exit(message=STAYS.format(self._stop_command))
         elif isinstance(self.screen, GoneScreen):
             self.exit()

@@ -5,9 +5,11 @@ Laws: no Textual. Screens ask through `Session.ask` and read `Session.model`; no
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 from ..control import replies, requests
 from ..control.notices import AnyNotice
@@ -36,6 +38,8 @@ class EngineClient(Protocol):
 
 Connect: TypeAlias = Callable[[], Awaitable[EngineClient]]
 R = TypeVar("R", bound=replies.Result)
+
+SETTLE_SECONDS: Final = 3.0
 
 
 class Session:
@@ -82,12 +86,21 @@ class Session:
         Raises:
             ControlError: the engine refused, is gone, or answered something else.
         """
+        if isinstance(request, requests.Stop):
+            await self.settled()
         if self._client is None:
             raise ControlError("engine-gone", "there is no connection to the engine")
         answer = await self._client.ask(request)
         if not isinstance(answer, kind):
             raise ControlError("bad-reply", "the engine answered something that was not asked")
         return answer
+
+    async def settled(self) -> None:
+        """Return when what was written is with the engine, or came back; a slow engine is not waited for."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_SECONDS):
+                while self.model.unsent and self._client is not None:  # noqa: ASYNC110 - the model is data
+                    await asyncio.sleep(0.01)
 
     async def notices(self) -> AsyncIterator[AnyNotice]:
         """Notices, each already in the model when it comes out here."""

@@ -302,6 +302,29 @@ async def test_stopping_lets_everyone_read_what_waits(tmp_path: Path) -> None:
             assert await watcher.hung_up()
 
 
+async def test_what_a_client_has_shown_is_closed_when_it_is_gone(tmp_path: Path) -> None:
+    closed: list[str] = []
+    is_closed = trio.Event()
+
+    def answer(request: requests.AnyRequest) -> replies.AnyResult:
+        if isinstance(request, requests.Closed):
+            closed.append(request.contact)
+            is_closed.set()
+            raise ControlError("vault-locked", "the vault is locked")
+        return replies.Done()
+
+    async with serving(tmp_path, answer) as place:
+        reader, other = await place.call(), await place.call()
+        await other.ask(b'{"do":"status"}\n')
+        await reader.ask(b'{"do":"shown","contact":"c1","messages":[]}\n')
+        await reader.stream.aclose()
+        with trio.fail_after(20):
+            await is_closed.wait()
+        assert (await other.ask(b'{"do":"status"}\n'))["id"] == 0
+        await other.stream.aclose()
+    assert closed == ["c1"]
+
+
 async def test_a_reset_in_the_middle_is_the_clients_affair(tmp_path: Path) -> None:
     async with serving(tmp_path) as place:
         for _ in range(10):  # within the backlog: nobody accepts while this test holds the thread

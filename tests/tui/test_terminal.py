@@ -125,6 +125,16 @@ async def test_keys_that_come_all_at_once_keep_their_order(tmp_path: Path) -> No
     assert len(engine.of(requests.Stop)) == 1
 
 
+async def test_what_is_sent_just_before_the_window_closes_is_sent(tmp_path: Path) -> None:
+    engine = engine_with()
+    async with running(engine, tmp_path, conversation="c1") as (terminal, process):
+        await terminal.until("To Bob as Ada")
+        await terminal.until("commands")
+        terminal.press(b"last\rwords\r\x11")
+        assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
+    assert [one.text for one in engine.of(requests.Send)] == ["last", "words"]
+
+
 async def test_an_engine_that_ends_is_a_sentence_and_never_a_traceback(tmp_path: Path) -> None:
     engine = engine_with("hello")
     async with running(engine, tmp_path, conversation="c1") as (terminal, process):
