@@ -16,7 +16,9 @@ from textual import events, on, work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.command import Provider
+from textual.dom import DOMNode
 from textual.screen import Screen
+from textual.widget import Widget
 
 from ..control.notices import AnyNotice, Stopping, VaultChanged
 from ..control.replies import Done, StatusReport
@@ -30,7 +32,7 @@ from .screens.main import MainScreen
 from .screens.panel import Panel, prose
 from .screens.start import Opened, Start
 from .screens.unlock import UnlockScreen
-from .session import Connect, Session
+from .session import SETTLE_SECONDS, Connect, Session
 from .theme import ONION
 
 ENGINE_STOPPED: Final[OnionchatError] = ControlError(
@@ -214,7 +216,7 @@ class OnionchatApp(App[None]):
     async def action_quit(self) -> None:
         """Close the window. The engine stays, unless it lives only as long as this window."""
         if not self._amnesic:
-            await self.session.settled()  # what was sent just before
+            await self._settle()
             self.exit(message=STAYS.format(self._stop_command))
         elif isinstance(self.screen, GoneScreen):
             self.exit()
@@ -223,6 +225,18 @@ class OnionchatApp(App[None]):
                 "Quit",
                 "Everything is kept in memory only: identities, contacts and messages are gone after this.",
             )
+
+    async def _settle(self) -> None:
+        """Let what was typed before this reach the engine: it may still climb from widget to widget."""
+        node: DOMNode | None = self.focused
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_SECONDS):
+                while isinstance(node, Widget):
+                    climbed = asyncio.Event()
+                    node.call_later(climbed.set)
+                    await climbed.wait()
+                    node = node.parent
+        await self.session.settled()
 
     def action_stop_engine(self) -> None:
         """Stop the engine, and with it the window."""
