@@ -229,8 +229,8 @@ def test_a_link_is_replaced_while_fragments_are_under_way(replaced: Callable[[],
 
 
 def fragments_go_on_where_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
-    def bent(outbox: Outbox) -> None:
-        outbox.open = False
+    def bent(outbox: Outbox, *, special: bool = False) -> None:
+        outbox.open, outbox._special = False, special
         outbox._waiting.clear()
 
     monkeypatch.setattr(Outbox, "restart", bent)
