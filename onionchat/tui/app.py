@@ -33,6 +33,7 @@ from .screens.panel import Panel, prose
 from .screens.start import Opened, Start
 from .screens.unlock import UnlockScreen
 from .session import SETTLE_SECONDS, Connect, Session
+from .stopped import go_on_after_a_stop
 from .theme import ONION
 
 ENGINE_STOPPED: Final[OnionchatError] = ControlError(
@@ -120,6 +121,7 @@ class OnionchatApp(App[None]):
 
     def on_ready(self) -> None:
         """The first frame is out."""
+        go_on_after_a_stop(self)
         self._when_ready()
 
     # the connection
