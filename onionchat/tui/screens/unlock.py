@@ -54,7 +54,7 @@ class UnlockScreen(Start):
         yield Secret("Passphrase", id="passphrase")
         yield Entry(placeholder="The key file: its path", id="key-file")
         yield Secret("The security key's PIN (none: leave it empty)", id="pin")
-        yield prose("Forgot it, or lost the key? With recovery words: onionchat vault recover", id="recovery")
+        yield prose("Forgot it, or lost the key? Recovery words open the vault, too: F3.", id="recovery")
 
     def on_mount(self) -> None:
         """Learn what the vault asks for."""
