@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 LOOK_SECONDS: Final = 1.0
+_BY_ITSELF: Final = (requests.Status, requests.Watch, requests.Shown, requests.Closed)
+"""What a program asks although nobody is there."""
 
 
 def lock(engine: Engine) -> replies.Done:
@@ -83,8 +85,8 @@ class Idle:
         self._last = engine.clock.now()  # which goes on while the machine sleeps
 
     def asked(self, request: requests.AnyRequest) -> None:
-        """Somebody is there, unless it is only a program that looks."""
-        if not isinstance(request, requests.Status | requests.Watch):
+        """Somebody is there, unless it is only a program that looks, or shows what a contact sends."""
+        if not isinstance(request, _BY_ITSELF):
             self._last = self._engine.clock.now()
 
     async def serve(self) -> None:

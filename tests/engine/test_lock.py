@@ -67,6 +67,8 @@ async def test_the_vault_locks_itself_when_nobody_was_there(tmp_path: Path, cloc
             ada.ask(requests.Here())
         await trio.sleep(40)
         ada.ask(requests.Status())  # a program that looks
+        with pytest.raises(ControlError):  # nor one that shows what comes (from nobody here)
+            ada.ask(requests.Shown(contact="nobody", messages=[]))
         await trio.sleep(30)
         assert ada.told[-1] == LOCKED
         ada.engine.open(ada.vault)
