@@ -104,6 +104,8 @@ class Answers:
                 return lock(self._engine)
             case requests.VaultBurn():
                 burn_everything(self._engine)
+                if self._engine.failure is not None:
+                    raise self._engine.failure
                 return replies.Done()
             case requests.Stop():
                 self._engine.stop()

@@ -7,6 +7,7 @@ overwrites it.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +15,8 @@ import trio
 
 from ..control import notices, replies, requests
 from ..crypto.onion import OnionKey
-from ..errors import ControlError
+from ..errors import ControlError, StoreError
+from ..protocol import events
 from .policy_answer import store_changes
 
 if TYPE_CHECKING:
@@ -61,6 +63,10 @@ def close(engine: Engine, *, remember: bool = True) -> None:
     book = engine.book
     if book is None:
         return
+    if remember:
+        for contact in list(book.contacts.values()):
+            with contextlib.suppress(StoreError):  # then the next opening erases it
+                engine.apply(contact, events.ConversationClosed())
     engine.book = engine.vault = None
     engine.end_all()
     for contact in book.contacts.values():
@@ -83,6 +89,10 @@ class Idle:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._last = engine.clock.now()  # which goes on while the machine sleeps
+
+    def begin(self) -> None:
+        """Somebody has opened the vault; the clock may have moved by that."""
+        self._last = self._engine.clock.now()
 
     def asked(self, request: requests.AnyRequest) -> None:
         """Somebody is there, unless it is only a program that looks, or shows what a contact sends."""
