@@ -9,6 +9,8 @@ import time
 import unicodedata
 from pathlib import Path
 
+import pytest
+
 from onionchat.control import notices, requests
 
 from .engine import NOW, FakeEngine, contact, identity, message
@@ -144,6 +146,19 @@ async def test_a_window_that_was_stopped_reads_on_as_before(tmp_path: Path) -> N
         terminal.press(b"\x11")
         assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
     assert [one.text for one in engine.of(requests.Send)] == texts
+
+
+async def test_no_setting_of_the_environment_has_what_happens_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+    monkeypatch.setenv("TEXTUAL_LOG", str(log))
+    monkeypatch.setenv("TEXTUAL", "devtools,debug")
+    async with running(engine_with("hello"), tmp_path, conversation="c1") as (terminal, process):
+        await terminal.until("To Bob as Ada")
+        terminal.press(b"\x11")
+        assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
+    assert not log.exists()
 
 
 async def test_what_is_sent_just_before_the_window_closes_is_sent(tmp_path: Path) -> None:
