@@ -39,7 +39,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
     text: str
     """What is so, one line."""
-    todo: str = ""
+    hint: str = ""
     """What to do, one line; empty where nothing is to be done."""
 
 
@@ -79,7 +79,7 @@ def _core(machine: Machine, engine: StatusReport | None) -> Finding:
         name=name,
         verdict="bad",
         text="the engine's memory may be written to disk when it crashes",
-        todo="restart the engine with this version: onionchat stop",
+        hint="restart the engine with this version: onionchat stop",
     )
 
 
@@ -96,7 +96,7 @@ def _memory(machine: Machine, engine: StatusReport | None) -> Finding:
         name=name,
         verdict="warn",
         text="the limit does not let the engine keep its memory out of swap",
-        todo="raise it: «memlock unlimited» in /etc/security/limits.conf, LimitMEMLOCK=infinity for systemd",
+        hint="raise it: «memlock unlimited» in /etc/security/limits.conf, LimitMEMLOCK=infinity for systemd",
     )
 
 
@@ -109,7 +109,7 @@ def _umask(machine: Machine, engine: StatusReport | None) -> Finding:
         name=name,
         verdict="bad",
         text=f"the engine makes files with umask {umask}",
-        todo="restart it: onionchat stop",
+        hint="restart it: onionchat stop",
     )
 
 
@@ -126,7 +126,7 @@ def folder_finding(vault: Path) -> Finding:
             name=name,
             verdict="bad",
             text=f"{vault} cannot be looked at",
-            todo=f"see who owns it: ls -la {vault}",
+            hint=f"see who owns it: ls -la {vault}",
         )
     for path, about in found:
         if about.st_uid != os.getuid():
@@ -134,14 +134,14 @@ def folder_finding(vault: Path) -> Finding:
                 name=name,
                 verdict="bad",
                 text=f"{path} belongs to somebody else",
-                todo="use a folder of your own",
+                hint="use a folder of your own",
             )
         if about.st_mode & 0o077 and not stat.S_ISSOCK(about.st_mode):
             return Finding(
                 name=name,
                 verdict="bad",
                 text=f"others can look into {path}",
-                todo=f"chmod -R go= {vault}",
+                hint=f"chmod -R go= {vault}",
             )
     return Finding(name=name, verdict="ok", text=f"{vault} is for you alone")
 
@@ -155,17 +155,17 @@ def tor_finding(engine: StatusReport | None, *, now: float) -> Finding:
             name=name,
             verdict="ok" if engine.tor.version else "warn",
             text=f"the system's, {version}",
-            todo="" if engine.tor.version else "see whether it runs: onionchat status",
+            hint="" if engine.tor.version else "see whether it runs: onionchat status",
         )
     try:
         program = find_tor()
         days = (now - program.path.resolve().stat().st_mtime) / 86400
     except (OnionchatError, OSError) as error:
         hint = error.hint if isinstance(error, OnionchatError) else "install tor"
-        return Finding(name=name, verdict="bad", text=str(error), todo=hint)
+        return Finding(name=name, verdict="bad", text=str(error), hint=hint)
     text = f"{program.version}, a file from {time.strftime('%B %Y', time.gmtime(now - days * 86400))}"
     if days > OLD_TOR_DAYS:
-        return Finding(name=name, verdict="warn", text=text, todo="see whether your system has a newer one")
+        return Finding(name=name, verdict="warn", text=text, hint="see whether your system has a newer one")
     return Finding(name=name, verdict="ok", text=text)
 
 
@@ -183,7 +183,7 @@ def priority_finding(engine: StatusReport | None) -> Finding:
         name=name,
         verdict="warn",
         text="what sends has none: heavy load may show in the timing on the wire",
-        todo="allow it: «rtprio 10» in /etc/security/limits.conf, LimitRTPRIO=10 for systemd",
+        hint="allow it: «rtprio 10» in /etc/security/limits.conf, LimitRTPRIO=10 for systemd",
     )
 
 
@@ -195,7 +195,7 @@ def clock_finding(engine: StatusReport | None) -> Finding:
             name=name,
             verdict="bad",
             text=f"{engine.clock_behind:.0f} s behind the latest time that the vault has seen",
-            todo="set it right; messages live no longer for it",
+            hint="set it right; messages live no longer for it",
         )
     state = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
     if state in {_TIME_ERROR, -1}:
@@ -203,6 +203,6 @@ def clock_finding(engine: StatusReport | None) -> Finding:
             name=name,
             verdict="warn",
             text="nothing is known to keep it right",
-            todo="compare it with another; where wanted: timedatectl set-ntp true",
+            hint="compare it with another; where wanted: timedatectl set-ntp true",
         )
     return Finding(name=name, verdict="ok", text="kept right by the system")

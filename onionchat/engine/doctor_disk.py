@@ -57,7 +57,7 @@ def disk_findings(machine: Machine, folder: Path) -> list[Finding]:
     if mount is None:
         return [
             Finding(
-                name="file system", verdict="warn", text="it is not known where the vault lies", todo=ENOUGH
+                name="file system", verdict="warn", text="it is not known where the vault lies", hint=ENOUGH
             )
         ]
     found = [_file_system(machine, mount)]
@@ -72,28 +72,28 @@ def _file_system(machine: Machine, mount: Mount) -> Finding:
         return Finding(name=name, verdict="ok", text=f"{kind}: memory, gone when the machine is switched off")
     if kind in COPY_ON_WRITE:
         text = f"{kind} keeps old copies of what is overwritten: what was erased may be read from the disk"
-        return Finding(name=name, verdict="bad", text=text, todo=f"move the vault to ext4, or {ENOUGH}")
+        return Finding(name=name, verdict="bad", text=text, hint=f"move the vault to ext4, or {ENOUGH}")
     if kind in NETWORK:
         text = f"{kind}: another machine holds the bytes, and what it keeps nobody here knows"
-        return Finding(name=name, verdict="bad", text=text, todo="move the vault to a disk of this machine")
+        return Finding(name=name, verdict="bad", text=text, hint="move the vault to a disk of this machine")
     if kind == "overlay":
         text = "overlay (a container): the disk below decides, and images or layers may keep copies"
-        return Finding(name=name, verdict="warn", text=text, todo="give the vault a volume of its own")
+        return Finding(name=name, verdict="warn", text=text, hint="give the vault a volume of its own")
     if kind in _PLAIN:
         told = machine.read(machine.proc / "fs" / kind / Path(mount.source).name / "options")
         if "data=journal" in mount.options.split(",") or "data=journal" in told.split():
             text = f"{kind} with data=journal: the journal keeps what was overwritten"
-            return Finding(name=name, verdict="bad", text=text, todo="mount it with data=ordered")
+            return Finding(name=name, verdict="bad", text=text, hint="mount it with data=ordered")
         return Finding(name=name, verdict="ok", text=f"{kind} overwrites in place, as erasing needs it")
     text = f"{kind}: erasing was not tried on it"
-    return Finding(name=name, verdict="warn", text=text, todo=f"move the vault to ext4, or {ENOUGH}")
+    return Finding(name=name, verdict="warn", text=text, hint=f"move the vault to ext4, or {ENOUGH}")
 
 
 def _flash(machine: Machine, mount: Mount) -> Finding:
     name = "disk"
     disks = _disks(machine, (machine.sys / "dev" / "block" / mount.device).resolve())
     if not disks:
-        return Finding(name=name, verdict="warn", text="it is not known what it is", todo=ENOUGH)
+        return Finding(name=name, verdict="warn", text="it is not known what it is", hint=ENOUGH)
     encrypted = any(_encrypted(machine, disk) for disk in disks)
     turning = all(machine.read(disk / "queue" / "rotational").strip() == "1" for disk in disks[-1:])
     if turning:
@@ -105,7 +105,7 @@ def _flash(machine: Machine, mount: Mount) -> Finding:
         return Finding(
             name=name, verdict="ok", text=f"{text}; but it is encrypted: they say nothing without its key"
         )
-    return Finding(name=name, verdict="warn", text=text, todo=ENOUGH)
+    return Finding(name=name, verdict="warn", text=text, hint=ENOUGH)
 
 
 def _disks(machine: Machine, device: Path) -> list[Path]:
@@ -142,10 +142,10 @@ def swap_finding(machine: Machine, *, locked: bool) -> Finding:
             name=name,
             verdict="warn",
             text=f"{text}; the engine's memory never gets there, but the window's may",
-            todo="swapoff -a, or encrypt it",
+            hint="swapoff -a, or encrypt it",
         )
     return Finding(
-        name=name, verdict="bad", text=f"{text}; keys may be written there", todo="swapoff -a, or encrypt it"
+        name=name, verdict="bad", text=f"{text}; keys may be written there", hint="swapoff -a, or encrypt it"
     )
 
 
@@ -166,9 +166,9 @@ def hibernation_finding(machine: Machine) -> Finding:
     aimed = machine.read(machine.sys / "power" / "resume").strip() not in {"", "0:0"}
     if not can or not (places or aimed):
         return Finding(name=name, verdict="ok", text="not possible here")
-    todo = "lock the vault before (onionchat lock), or: systemctl mask hibernate.target hybrid-sleep.target"
+    hint = "lock the vault before (onionchat lock), or: systemctl mask hibernate.target hybrid-sleep.target"
     if places and all(_harmless(machine, Path(line.split()[0])) for line in places):
         return Finding(
-            name=name, verdict="warn", text="writes all memory, keys too, to an encrypted swap", todo=todo
+            name=name, verdict="warn", text="writes all memory, keys too, to an encrypted swap", hint=hint
         )
-    return Finding(name=name, verdict="bad", text="writes all memory, keys too, to the disk", todo=todo)
+    return Finding(name=name, verdict="bad", text="writes all memory, keys too, to the disk", hint=hint)

@@ -18,8 +18,8 @@ from ..engine.world import eventually
 from .actor import Actor
 
 GOOD = Finding(name="swap", verdict="ok", text="there is none")
-POOR = Finding(name="disk", verdict="warn", text="flash", todo="encrypt it")
-BAD = Finding(name="file system", verdict="bad", text="btrfs", todo="move it")
+POOR = Finding(name="disk", verdict="warn", text="flash", hint="encrypt it")
+BAD = Finding(name="file system", verdict="bad", text="btrfs", hint="move it")
 
 
 @pytest.fixture
@@ -36,12 +36,12 @@ def test_each_finding_is_a_line_and_harm_is_a_status(
     result = engine.run("doctor")
     assert result.exit_code == status
     assert "there is none" in result.output
-    assert f"→ {found[1].todo}" in result.output
+    assert f"→ {found[1].hint}" in result.output
     assert engine.json("doctor") == {
         "type": "doctor",
         "ok": status == 0,
         "findings": [
-            {"name": one.name, "verdict": one.verdict, "text": one.text, "todo": one.todo} for one in found
+            {"name": one.name, "verdict": one.verdict, "text": one.text, "hint": one.hint} for one in found
         ],
     }
 

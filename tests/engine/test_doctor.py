@@ -94,7 +94,7 @@ def test_the_file_system_of_the_vault(
     first, *rest = doctor_disk.disk_findings(machine, tmp_path / "not" / "there" / "yet")
     assert (first.name, first.verdict) == ("file system", verdict)
     assert says in first.text
-    assert bool(first.todo) is (verdict != "ok")
+    assert bool(first.hint) is (verdict != "ok")
     assert bool(rest) is (kind not in {"nfs4", "fuse.sshfs", "tmpfs"})
 
 
@@ -205,7 +205,7 @@ def test_the_folder(tmp_path: Path) -> None:
     assert doctor.folder_finding(vault).verdict == "ok"
     (vault / "sealed").chmod(0o640)
     found = doctor.folder_finding(vault)
-    assert (found.verdict, found.todo) == ("bad", f"chmod -R go= {vault}")
+    assert (found.verdict, found.hint) == ("bad", f"chmod -R go= {vault}")
     (vault / "sealed").chmod(0o600)
     vault.chmod(0o755)
     assert doctor.folder_finding(vault).verdict == "bad"
