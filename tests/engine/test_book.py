@@ -193,7 +193,7 @@ def test_where_the_newest_has_expired_what_is_left_is_read() -> None:
 
 def test_what_lives_once_and_was_read_is_erased_unread() -> None:
     opened = Opened()
-    (record,) = (record for record in opened.records[3:4])
+    record = opened.records[3]
     once = unpack(record.value, MessageRecord)
     once.lifetime = ONCE
     value = pack(once)
@@ -240,7 +240,7 @@ def test_a_deletion_for_both_waits_on_and_a_text_that_waits_goes_with_its_messag
 def test_a_vault_on_the_disk_is_opened_unread_after_everything_has_expired(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unsealed = []
+    unsealed: list[bytes] = []
 
     def counted(key: bytes, sealed: bytes, *, ad: bytes) -> bytes:
         unsealed.append(key)

@@ -137,7 +137,7 @@ def test_when_a_value_ends_follows_each_put(vault: Vault) -> None:
 def test_what_ended_while_the_vault_was_closed_goes_without_being_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unsealed = []
+    unsealed: list[bytes] = []
 
     def counted(key: bytes, sealed: bytes, *, ad: bytes) -> bytes:
         unsealed.append(key)
