@@ -185,7 +185,7 @@ class Timeline:
 
     def closed(self, batch: Batch) -> None:
         """The conversation is not on a person's screen any more: what lives once and was read is gone."""
-        for message in list(self._loaded.values()):  # of what sleeps nothing was read since the vault was opened
+        for message in list(self._loaded.values()):  # of what sleeps nothing was read yet
             if message.lifetime == ONCE and message.clock is not None:
                 self.erase(message.id, "expired", batch)
 
