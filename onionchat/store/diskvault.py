@@ -100,8 +100,7 @@ class DiskVault:
     def first_end(self, kind: str, scope: bytes = b"") -> float | None:
         """See `Vault.first_end`."""
         self._require_usable()
-        slots = self._index.slots_in(scope_tag(kind, scope))
-        first = min(map(self._tree.until, slots), default=math.inf)
+        first = self._tree.first_until(self._index.slots_in(scope_tag(kind, scope)))
         return None if first == math.inf else first
 
     def scan(self, kind: str, scope: bytes = b"") -> list[Record]:

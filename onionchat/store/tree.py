@@ -26,6 +26,7 @@ from .page import (
     Entry,
     clear_entry,
     ended_in,
+    first_until,
     key_at,
     put_entry,
     tags_in,
@@ -138,6 +139,10 @@ class KeyTree:
         """When the value of a slot that is taken ends, in seconds since 1970; infinity for never."""
         page, place = divmod(slot, SLOTS_PER_PAGE)
         return until_at(self._pages[page], place)
+
+    def first_until(self, slots: Iterable[int]) -> float:
+        """When the first value of these slots, which are taken, ends; infinity where none does."""
+        return first_until(self._pages, slots)
 
     def ended(self, now: float) -> Iterator[tuple[int, Tags]]:
         """The slots whose values have ended at ``now``, with their tags."""
