@@ -1,8 +1,9 @@
 """Everything that an open vault holds, as live machines: identities, invites, contacts.
 
 Laws: the vault is the truth; what is here is made from it at opening and stays in step because every change
-goes through a `Persist`. A contact whose change could not be stored is read again from the vault. Messages
-and seen ids stay there until they are needed; with every change of them their gist is stored.
+goes through a `Persist`. A contact whose change could not be stored is read again from the vault. What has
+expired while nothing ran is erased, unread, before anything else but the time is read. Messages and seen ids
+stay in the vault until they are needed; with every change of messages their gist is stored.
 """
 
 from __future__ import annotations
@@ -34,11 +35,12 @@ from ..protocol.record import (
     SeenRecord,
     SessionRecord,
     SettingsRecord,
+    end_of,
     pack,
     unpack,
 )
 from ..protocol.talk import Talk
-from ..protocol.timeline import Timeline
+from ..protocol.timeline import AsleepMessages, Timeline
 from ..store import Name, Record, Vault
 from .clock import Clock
 from .policy import Policies
@@ -72,6 +74,7 @@ class Book:
         for _, noted in self._scan("clock", b"", ClockRecord):
             self._noted = noted.seen
             clock.carry_on(noted.seen, noted.wall)
+        self._vault.expire(clock.now())
         self.identities = {r.id: r for r in self._all("identity", IdentityRecord)}
         settings = [found for _, found in self._scan("settings", b"", SettingsRecord)]
         self.policies = Policies(settings[0] if settings else SettingsRecord(), self.identities, pace)
@@ -98,7 +101,8 @@ class Book:
             StoreError: nothing of it was stored.
         """
         now, noted = self._clock.now(), None
-        puts = [Record(name=_name(key), value=value) for key, value in (*command.puts, *self._gists(command))]
+        puts = [Record(_name(key), value, end_of(key.kind, value)) for key, value in command.puts]
+        puts += self._gists(command)
         if now - self._noted >= NOTE_SECONDS:
             value = pack(ClockRecord(seen=now, wall=self._clock.wall()))
             noted = Record(name=Name(kind="clock", scope=b"", key=b""), value=value)
@@ -106,23 +110,16 @@ class Book:
             if self._vault.commit(puts, [_name(key) for key in command.drops], noted):
                 self._noted = now
 
-    def _gists(self, command: Persist) -> Iterator[tuple[Key, bytes]]:
-        """What must be known of the conversations that change, for when they are loaded the next time."""
+    def _gists(self, command: Persist) -> Iterator[Record]:
+        """What must be known of the conversations that change, for when they are opened the next time."""
         keys = [*(key for key, _ in command.puts), *command.drops]
         gone = {key.key for key in command.drops if key.kind == "contact"}
-        changed = dict.fromkeys(key.scope for key in keys if key.kind in ("message", "seen"))
+        changed = dict.fromkeys(key.scope for key in keys if key.kind == "message")
         for scope in changed:
             contact = None if scope in gone else self.contacts.get(scope)
-            if contact is None:
-                continue
-            timeline, inbox = contact.talk.timeline, contact.talk.inbox
-            gist = GistRecord(
-                unread=timeline.unread,
-                newest=timeline.newest,
-                messages_until=timeline.first_end,
-                seen_until=inbox.next_deadline,
-            )
-            yield Key(kind="gist", scope=scope, key=b""), pack(gist)
+            if contact is not None:
+                timeline = contact.talk.timeline
+                yield Record(Name("gist", scope, b""), pack(timeline.gist), timeline.gist_until)
 
     def note_time(self, after: float) -> None:
         """Have the vault remember what time it is, ``after`` so many seconds without that.
@@ -216,23 +213,30 @@ class Book:
             except (CryptoError, RemoteProtocolError):
                 record.session_lost = True
         outgoing = [item for _, item in self._scan("outgoing", record.id, OutgoingRecord)]
-        messages, seen = partial(self._messages, record.id), partial(self._seen, record.id)
-        gists = [gist for _, gist in self._scan("gist", record.id, GistRecord)]
         talk = Talk(
             record,
             random=self._around.random,
             session=session,
-            timeline=Timeline(record.id, asleep=Asleep(gist=gists[0], load=messages))
-            if gists
-            else Timeline(record.id, messages()),
+            timeline=self._timeline(record.id),
             outbox=Outbox(record.id, outgoing),
-            inbox=Inbox(record.id, asleep=Asleep(gist=gists[0], load=seen))
-            if gists
-            else Inbox(record.id, seen()),
+            inbox=Inbox(
+                record.id,
+                asleep=Asleep(
+                    load=partial(self._seen, record.id), due=self._vault.first_end("seen", record.id)
+                ),
+            ),
         )
         pace, _ = self.policies.pace(record, None)
         visible = self.policies.hidden_by(record, None) is None
         return Contact(record, talk, self._around, pace=pace, visible=visible)
+
+    def _timeline(self, contact: bytes) -> Timeline:
+        """Its messages, which stay where they are as long as their gist holds."""
+        gists = [gist for _, gist in self._scan("gist", contact, GistRecord)]
+        if not gists:
+            return Timeline(contact, self._messages(contact))
+        load, due = partial(self._messages, contact), self._vault.first_end("message", contact)
+        return Timeline(contact, asleep=AsleepMessages(load=load, due=due, gist=gists[0]))
 
     def _messages(self, contact: bytes) -> list[MessageRecord]:
         with self._usable():

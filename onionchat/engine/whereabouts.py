@@ -67,6 +67,15 @@ class Whereabouts:
         self._fleeting -= gone
         return bool(noted)
 
+    def expire(self, now: float) -> int:
+        """See `Vault.expire`; for right after opening, when nothing lives in memory."""
+        return self._vault.expire(now)
+
+    def first_end(self, kind: str, scope: bytes) -> float | None:
+        """See `Vault.first_end`."""
+        ends = (vault.first_end(kind, scope) for vault in (self._memory, self._vault))
+        return min((end for end in ends if end is not None), default=None)
+
     def get(self, name: Name) -> bytes | None:
         """See `Vault.get`."""
         value = self._memory.get(name)

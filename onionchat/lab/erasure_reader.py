@@ -190,7 +190,7 @@ def _value_keys(blocks: Sequence[bytes], pages: set[bytes]) -> Iterator[bytes]:
     for block in blocks:
         for page_key in pages:
             for page in _plain(page_key, block[:_SEALED_PAGE], _PAGE_AD):
-                yield from (key for key, _, _ in _ENTRY.iter_unpack(page) if any(key))
+                yield from (key for key, *_ in _ENTRY.iter_unpack(page) if any(key))
 
 
 def _plain(key: bytes, sealed: bytes, ad: bytes) -> Iterator[bytes]:

@@ -8,6 +8,9 @@ contacts at once. ``store_one_ms``, ``store_one_fsyncs``: writing a message, wit
 passphrase's own cost; at its best, as the cost is. ``list_ms``: then the list of all contacts.
 ``last_screen_ms``: a conversation that nobody looked at since, in the median; both as the TUI asks for them.
 
+``expired_open_s``: what an engine does in the unlocked vault before anything else, where all messages that
+it was filled with have expired meanwhile; ``expired_left``: how many of them are there then.
+
 ``fsync_ms`` is one write of 4 KiB and its sync in the same folder: the least that any step of a commit
 costs. A goal in fsyncs holds where the disk is slow, the one in milliseconds where it is quick.
 
@@ -45,7 +48,7 @@ from ..store import DiskVault, Name, VaultLock, disk, open_vault
 from .evidence import Evidence, Figure, at_most, between, evidence, fact
 from .network import Progress
 from .station import Station
-from .vault_fill import TEXT, fill
+from .vault_fill import LIFETIME, TEXT, fill
 from .workplace import workplace
 
 CONTACTS: Final = 500
@@ -60,8 +63,11 @@ _ROOM: Final = 400 * 2**20
 """Bytes on the disk: twice what the vault takes."""
 _HELD_MS: Final = 50.0
 _OFFLINE: Final = "DisableNetwork 1\n"
+_LATER: Final = LIFETIME + 3600
+"""Seconds after which what the vault was filled with has expired."""
 _FILLED: Final = 0.4
 _STORED: Final = 0.6
+_OPENED: Final = 0.95
 """Parts of the progress at which each step ends."""
 
 
@@ -84,6 +90,8 @@ def measure(*, lifeline: int, tell: Progress, quick: bool) -> Evidence:
         stored = _Stored(station, 60 if quick else 300)
         tell(_STORED, "opening it in an engine")
         figures = [*stored.figures(), *_opened(station, 2 if quick else 5, tell)]
+        tell(_OPENED, "opening it after everything has expired")
+        figures += _expired(station)
     tell(1.0, "done")
     figures += [fact("messages", MESSAGES, ""), fact("contacts", CONTACTS, "")]
     return evidence("store", figures, [between("erase_held_50ms", stored.held, _HELD_MS, 1000)])
@@ -117,8 +125,7 @@ class _Stored:
         ]
 
     def _measure(self, vault: DiskVault, repeats: int) -> None:
-        around = Surroundings(random=os.urandom, numbers=itertools.count(1))
-        book = Book(vault, around, Pace(tick_ms=2000), _raise, Clock())
+        book = _book(vault, Clock())
         contacts = random.sample(list(book.contacts.values()), 20)
         for contact in contacts:
             list(contact.talk.timeline)  # what is on a screen was read before
@@ -161,6 +168,11 @@ class _Probe:
     def __exit__(self, *_: object) -> None:
         os.close(self._file)
         self._path.unlink()
+
+
+def _book(vault: DiskVault, clock: Clock) -> Book:
+    around = Surroundings(random=os.urandom, numbers=itertools.count(1))
+    return Book(vault, around, Pace(tick_ms=2000), _raise, clock)
 
 
 def _perform(book: Book, contact: Contact, event: Event) -> None:
@@ -210,7 +222,7 @@ def _opened(station: Station, rounds: int, tell: Progress) -> list[Figure]:
         station.until_open()
         unlocks, lists, screens = [], [], []
         for number in range(rounds):
-            tell(_STORED + (1 - _STORED) * number / rounds, "opening it in an engine")
+            tell(_STORED + (_OPENED - _STORED) * number / rounds, "opening it in an engine")
             station.ask(Lock(), Done)
             unlocks.append(_seconds(station.unlock))
             lists.append(1000 * _seconds(lambda: station.ask(ContactList(), Contacts)))
@@ -227,6 +239,22 @@ def _opened(station: Station, rounds: int, tell: Progress) -> list[Figure]:
         fact("list_ms", median(lists), "ms"),
         fact("passphrase_s", cost, "s"),
     ]
+
+
+def _expired(station: Station) -> list[Figure]:
+    """What it takes to erase all that has expired, and what is left of it then."""
+    lock = VaultLock.acquire(station.folder)
+    vault = open_vault(station.folder, station.passphrase, random=os.urandom)
+    try:
+        begun = time.perf_counter()
+        book = _book(vault, Clock(wall=lambda: time.time() + _LATER))
+        taken = time.perf_counter() - begun
+        # what was written while measuring is not delivered, so its clock has not started
+        left = [one for contact in book.contacts.values() for one in contact.talk.timeline if one.clock]
+    finally:
+        vault.close()
+        lock.release()
+    return [fact("expired_open_s", taken, "s"), at_most("expired_left", len(left), "", 0)]
 
 
 def _show(station: Station, contact: ContactReply) -> None:

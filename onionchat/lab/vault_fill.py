@@ -20,6 +20,7 @@ from ..protocol.record import (
     MessageRecord,
     SeenRecord,
     SessionRecord,
+    end_of,
     pack,
 )
 from ..protocol.timeline import upper_bound
@@ -73,12 +74,10 @@ def _conversation(identity: bytes, number: int, messages: int, now: float) -> It
         introduced=True,
     )
     session, _ = ratchets()
-    gist = GistRecord(
-        unread=0, newest=now, messages_until=now + LIFETIME, seen_until=seen_until(now, LIFETIME)
-    )
+    gist = GistRecord(unread=0, newest=now - 1)
     yield Record(Name("contact", b"", contact.id), pack(contact))
     yield Record(Name("session", contact.id, b""), pack(SessionRecord(ratchet=session.to_bytes())))
-    yield Record(Name("gist", contact.id, b""), pack(gist))
+    yield Record(Name("gist", contact.id, b""), pack(gist), until=now + LIFETIME)
     for turn in range(messages):
         message = MessageRecord(
             id=urandom(MESSAGE_ID),
@@ -91,7 +90,11 @@ def _conversation(identity: bytes, number: int, messages: int, now: float) -> It
             clock=now,
             until=upper_bound(now, LIFETIME),
         )
-        yield Record(Name("message", contact.id, message.id), pack(message))
+        yield _ending(Name("message", contact.id, message.id), pack(message))
         if not message.mine:
             seen = SeenRecord(until=seen_until(now, LIFETIME))
-            yield Record(Name("seen", contact.id, message.id), pack(seen))
+            yield _ending(Name("seen", contact.id, message.id), pack(seen))
+
+
+def _ending(name: Name, value: bytes) -> Record:
+    return Record(name, value, until=end_of(name.kind, value))

@@ -1,6 +1,7 @@
-"""What is left in the vault until it is needed, and the gist of it that is enough until then.
+"""What is left in the vault until it is needed.
 
-Laws: asking for the gist reads nothing; what is loaded is loaded once, and from then on is the truth.
+Laws: knowing when the first of it is due reads nothing; what is loaded is loaded once, and from then on is
+the truth.
 """
 
 from __future__ import annotations
@@ -9,14 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from .record import GistRecord
-
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asleep(Generic[T]):
-    """A gist, and what reads the rest; that may raise a `StoreError`."""
+    """What reads the rest, which may raise a `StoreError`, and when the first of it is due."""
 
-    gist: GistRecord
     load: Callable[[], T]
+    due: float | None
+    """Seconds since 1970; None for never."""

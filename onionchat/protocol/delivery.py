@@ -201,7 +201,7 @@ class Inbox:
     @property
     def next_deadline(self) -> float | None:
         """When the next id may be forgotten."""
-        return self._ids.next if self._asleep is None else self._asleep.gist.seen_until
+        return self._ids.next if self._asleep is None else self._asleep.due
 
     def expire(self, now: float, batch: Batch) -> None:
         """Forget ids that the peer can no longer resend."""

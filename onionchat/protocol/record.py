@@ -180,6 +180,13 @@ class MessageRecord(_Record, kw_only=True):
             return math.inf
         return min(self.clock + (ONCE_OPEN if self.lifetime == ONCE else self.lifetime), self.until)
 
+    @property
+    def kept_until(self) -> float:
+        """When it dies at the latest if nobody has it open: what lives once and was read, at once."""
+        if self.clock is not None and self.lifetime == ONCE:
+            return self.clock
+        return self.deadline
+
 
 class SeenRecord(_Record, kw_only=True):
     """A message id that must not be shown (again) until the sender cannot resend it."""
@@ -188,18 +195,14 @@ class SeenRecord(_Record, kw_only=True):
 
 
 class GistRecord(_Record, kw_only=True):
-    """What must be known of a conversation before its messages and its seen ids are read from the vault.
+    """What must be known of a conversation before its messages are read from the vault.
 
-    Times that are None never come.
+    It ends with the first message that makes it wrong by dying: one that is unread, or the newest.
     """
 
     unread: int
     newest: float | None
-    """When the last message was stored."""
-    messages_until: float | None
-    """When the first message dies."""
-    seen_until: float | None
-    """When the first id may be forgotten."""
+    """When the last message was stored; None where there is none."""
 
 
 class SessionRecord(_Record, kw_only=True):
@@ -226,3 +229,21 @@ def unpack(data: bytes, kind: type[R]) -> R:
         return msgspec.msgpack.decode(data, type=kind)
     except UnicodeDecodeError:
         raise msgspec.DecodeError("a text that is not UTF-8") from None
+
+
+def end_of(kind: str, data: bytes) -> float:
+    """When what is kept under a kind ends by itself, in seconds since 1970; infinity for never.
+
+    A gist ends as well, but that is not in its bytes.
+
+    Raises:
+        msgspec.DecodeError: the bytes are not such a record.
+    """
+    match kind:
+        case "message":
+            return unpack(data, MessageRecord).kept_until
+        case "outgoing":
+            return unpack(data, OutgoingRecord).until
+        case "seen":
+            return unpack(data, SeenRecord).until
+    return math.inf

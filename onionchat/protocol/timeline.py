@@ -3,12 +3,16 @@
 Laws: the sender's clock starts at delivery, the receiver's when the message was first shown; an upper bound
 from writing holds for both. What is past its deadline goes with the next `Timeline.expire`, which stands
 before everything else that an event does, also before the first one after loading. Messages that are in the
-vault may be left there until somebody looks at one, or one is due: a gist of them is enough until then.
+vault may be left there until somebody looks at one, or one is due: a gist of them is enough until then. What
+is left there beyond its time, because nothing ran, the vault erases by itself.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from .asleep import Asleep
@@ -17,7 +21,7 @@ from .body import TextPart
 from .commands import Key, TellGone, TellMessage, Why
 from .constants import DEFAULT_LIFETIME, MAX_LIFETIME, MIN_LIFETIME, ONCE, UNREAD_LIFE
 from .deadline import Deadlines
-from .record import MessageRecord, pack
+from .record import GistRecord, MessageRecord, pack
 
 TIE: Final = 1e-6
 """Seconds between two messages that were stored at once, so that loading finds them in the same order."""
@@ -26,6 +30,13 @@ TIE: Final = 1e-6
 def upper_bound(written: float, lifetime: int) -> float:
     """When a message dies though nobody saw it, in seconds since 1970."""
     return written + min(lifetime, MAX_LIFETIME) + UNREAD_LIFE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsleepMessages(Asleep[Iterable[MessageRecord]]):
+    """Messages that are left in the vault, and the gist of them."""
+
+    gist: GistRecord
 
 
 class Timeline:
@@ -41,15 +52,13 @@ class Timeline:
         contact: bytes,
         messages: Iterable[MessageRecord] = (),
         *,
-        asleep: Asleep[Iterable[MessageRecord]] | None = None,
+        asleep: AsleepMessages | None = None,
     ) -> None:
         self._contact = contact
         self._asleep = asleep
         self._loaded: dict[bytes, MessageRecord] = {}
         self._deadlines = Deadlines()
         self._unread: set[bytes] = set()
-        self._fleeting: set[bytes] = set()
-        """What was read and lives once: gone when it is loaded again."""
         self._held = 0
         self.sent: set[bytes] = set()
         """Ours whose last part has left and that are not acknowledged yet."""
@@ -71,9 +80,7 @@ class Timeline:
 
     def _take_in(self, messages: Iterable[MessageRecord]) -> None:
         for message in sorted(messages, key=lambda message: message.stored):
-            self._hold(message)
-            if message.id in self._fleeting and message.clock is not None:  # whoever had it open is gone
-                self._deadlines.give(message.id, message.clock)
+            self._hold(message, message.kept_until)  # whoever had one open is gone
 
     @property
     def held(self) -> int:
@@ -82,9 +89,17 @@ class Timeline:
         return self._held
 
     @property
-    def first_end(self) -> float | None:
-        """When the first message would die if all were loaded again now."""
-        return 0.0 if self._fleeting else self.next_deadline
+    def gist(self) -> GistRecord:
+        """What is enough to know while nobody looks at a message."""
+        return GistRecord(unread=self.unread, newest=self.newest)
+
+    @property
+    def gist_until(self) -> float:
+        """When the gist ends by itself: one that is unread dies, or the newest; infinity for never."""
+        messages = self._messages
+        telling = [messages[message] for message in self._unread]
+        telling += itertools.islice(reversed(messages.values()), 1)
+        return min((message.kept_until for message in telling), default=math.inf)
 
     def get(self, message: bytes) -> MessageRecord | None:
         """The message, if it is alive."""
@@ -105,7 +120,7 @@ class Timeline:
     @property
     def next_deadline(self) -> float | None:
         """When the next message dies."""
-        return self._deadlines.next if self._asleep is None else self._asleep.gist.messages_until
+        return self._deadlines.next if self._asleep is None else self._asleep.due
 
     def add(self, message: MessageRecord, batch: Batch) -> None:
         """Keep a new message, after all that are there."""
@@ -170,10 +185,9 @@ class Timeline:
 
     def closed(self, batch: Batch) -> None:
         """The conversation is not on a person's screen any more: what lives once and was read is gone."""
-        if self.first_end == 0.0:  # or it can sleep on
-            self._wake()
-            for message in list(self._fleeting):
-                self.erase(message, "expired", batch)
+        for message in list(self._loaded.values()):  # of what sleeps nothing was read yet
+            if message.lifetime == ONCE and message.clock is not None:
+                self.erase(message.id, "expired", batch)
 
     def expire(self, now: float, batch: Batch) -> None:
         """Erase everything whose deadline has passed."""
@@ -189,7 +203,6 @@ class Timeline:
         if found is None:
             return False
         self._held -= 0 if found.mine else len(found.text)
-        self._fleeting.discard(message)
         self._deadlines.forget(message)
         self._unread.discard(message)
         self.sent.discard(message)
@@ -197,13 +210,11 @@ class Timeline:
         batch.do(TellGone(message=message, why=why))
         return True
 
-    def _hold(self, message: MessageRecord) -> None:
+    def _hold(self, message: MessageRecord, deadline: float) -> None:
         if message.id not in self._loaded and not message.mine:
             self._held += len(message.text)
         self._loaded[message.id] = message
-        self._deadlines.give(message.id, message.deadline)
-        if message.lifetime == ONCE and message.clock is not None:
-            self._fleeting.add(message.id)
+        self._deadlines.give(message.id, deadline)
         if not message.mine and message.clock is None:
             self._unread.add(message.id)
         else:
@@ -211,7 +222,7 @@ class Timeline:
 
     def _put(self, message: MessageRecord, batch: Batch, *, new: bool = False) -> None:
         self._wake()
-        self._hold(message)
+        self._hold(message, message.deadline)
         batch.put(self._key(message.id), pack(message))
         batch.do(TellMessage(message=message, sent=message.id in self.sent, new=new))
 

@@ -3,12 +3,13 @@
 Laws: the order of a commit. Rows are synced first, then the tree, whose root is the only commit point; rows
 that lost their key are deleted last and need not be gone. Killed at any moment, the next opening finds the
 state before or after, never a mixture. A name that is put again gets another slot, so that the earlier row
-is whole until the commit point.
+is whole until the commit point. What has ended is erased by what the tree says of it: its row is not read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -72,24 +73,18 @@ class DiskVault:
         entries: dict[int, Entry] = {}
         rows: list[tuple[int, bytes]] = []
         for slot, record in zip(self._index.vacant(len(named)), named.values(), strict=True):
-            entries[slot] = Entry(self._random(KEY_SIZE), Tags.of(record.name))
+            entries[slot] = Entry(self._random(KEY_SIZE), Tags.of(record.name), record.until)
             rows.append(
                 (slot, seal(entries[slot].key, record.encode(), ad=_row_ad(slot), random=self._random))
             )
-        if not entries and not freed:
-            return
-        try:
-            if rows:
-                self._rows.put(rows)
-            self._tree.commit(entries, freed)
-            self._index.apply(entries, freed, self._tree.page_count)
-        except DiskFull:
-            self._forget_rows(entries)
-            raise
-        except BaseException:  # even an interrupt leaves open what the disk holds now
-            self._usable = False
-            raise
-        self._forget_rows(freed)
+        self._change(entries, rows, freed)
+
+    def expire(self, now: float) -> int:
+        """See `Vault.expire`. As many syncs as any erasure has."""
+        self._require_usable()
+        freed = dict(self._tree.ended(now))
+        self._change({}, [], freed)
+        return len(freed)
 
     def get(self, name: Name) -> bytes | None:
         """See `Vault.get`."""
@@ -101,6 +96,12 @@ class DiskVault:
         if record.name != name:
             raise VaultCorrupt("a value of the vault stands under another name")
         return record.value
+
+    def first_end(self, kind: str, scope: bytes = b"") -> float | None:
+        """See `Vault.first_end`."""
+        self._require_usable()
+        first = self._tree.first_until(self._index.slots_in(scope_tag(kind, scope)))
+        return None if first == math.inf else first
 
     def scan(self, kind: str, scope: bytes = b"") -> list[Record]:
         """See `Vault.scan`."""
@@ -116,6 +117,24 @@ class DiskVault:
         self._tree.close()
         with suppress(StoreError):  # everything that must last is on the disk already
             self._rows.close()
+
+    def _change(
+        self, entries: Mapping[int, Entry], rows: Sequence[tuple[int, bytes]], freed: Mapping[int, Tags]
+    ) -> None:
+        if not entries and not freed:
+            return
+        try:
+            if rows:
+                self._rows.put(rows)
+            self._tree.commit(entries, freed)
+            self._index.apply(entries, freed, self._tree.page_count)
+        except DiskFull:
+            self._forget_rows(entries)
+            raise
+        except BaseException:  # even an interrupt leaves open what the disk holds now
+            self._usable = False
+            raise
+        self._forget_rows(freed)
 
     def _change_key(self, key: bytes) -> None:
         self._require_usable()
@@ -141,7 +160,7 @@ class DiskVault:
             plain = unseal(self._tree.key(slot), self._rows.get(slot), ad=_row_ad(slot))
         except DecryptionError:
             raise VaultCorrupt("a value of the vault is damaged") from None
-        return Record.decode(plain)
+        return Record.decode(plain, until=self._tree.until(slot))
 
     def _forget_rows(self, slots: Iterable[int]) -> None:
         """Delete rows without a key; those that a failure leaves are dead, and go at the next opening."""

@@ -15,7 +15,7 @@ from typing import Final, Self
 from ..crypto.passphrase import MIB, SALT_SIZE, PassphraseCost
 from ..errors import StoreError, VaultCorrupt, VaultTooNew
 
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 _MAGIC: Final = b"onionchat vault\n"
 _VERSION: Final = struct.Struct(">H")
 _FIELDS: Final = struct.Struct(f">QI{SALT_SIZE}s")

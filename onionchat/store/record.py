@@ -7,6 +7,7 @@ it is used, and that tag stands in the key tree, not beside the sealed value.
 from __future__ import annotations
 
 import hashlib
+import math
 import struct
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Self
@@ -46,15 +47,18 @@ class Tags(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A value under its name; the value stays out of the record's repr."""
+    """A value under its name, and when it ends; the value stays out of the record's repr."""
 
     name: Name
     value: bytes = field(repr=False)
+    until: float = math.inf
+    """Seconds since 1970 from which on `Vault.expire` erases it; infinity for never."""
 
     def encode(self) -> bytes:
         """Lay out name and value, padded with zeros to the next power of two from 512 bytes on.
 
-        Who sees the sealed rows learns the size to a factor of two, and not where the name ends.
+        Who sees the sealed rows learns the size to a factor of two, and not where the name ends. When the
+        value ends stands in the key tree alone.
         """
         kind = self.name.kind.encode()
         lengths = _LENGTHS.pack(len(kind), len(self.name.scope), len(self.name.key), len(self.value))
@@ -62,7 +66,7 @@ class Record:
         return plain.ljust(max(_SMALLEST_CLASS, 1 << (len(plain) - 1).bit_length()), b"\0")
 
     @classmethod
-    def decode(cls, plain: bytes) -> Self:
+    def decode(cls, plain: bytes, *, until: float = math.inf) -> Self:
         """Read what `encode` laid out; the bytes are authentic, so anything else is damage of our own making.
 
         Raises:
@@ -79,7 +83,7 @@ class Record:
             raise VaultCorrupt("a value in the vault is cut short")
         kind, scope, key, value = parts
         try:
-            return cls(Name(kind.decode(), scope, key), value)
+            return cls(Name(kind.decode(), scope, key), value, until)
         except UnicodeDecodeError:
             raise VaultCorrupt("a value in the vault has a damaged name") from None
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import struct
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, Self
 
@@ -19,7 +19,20 @@ from ..crypto import RandomSource
 from ..crypto.sealing import KEY_SIZE, OVERHEAD, seal, unseal
 from ..errors import DecryptionError, DiskFull, StoreError, VaultCorrupt
 from . import disk
-from .page import PAGE_SIZE, PLAIN_SIZE, SLOTS_PER_PAGE, Entry, clear_entry, key_at, put_entry, tags_in
+from .page import (
+    PAGE_SIZE,
+    PLAIN_SIZE,
+    SLOTS_PER_PAGE,
+    Entry,
+    clear_entry,
+    ended_in,
+    first_until,
+    key_at,
+    put_entry,
+    tags_in,
+    until_at,
+)
+from .record import Tags
 from .slot import ErasableSlot
 
 _KEYS: Final = "keys"
@@ -121,6 +134,21 @@ class KeyTree:
         """The message key of a slot that is taken."""
         page, place = divmod(slot, SLOTS_PER_PAGE)
         return key_at(self._pages[page], place)
+
+    def until(self, slot: int) -> float:
+        """When the value of a slot that is taken ends, in seconds since 1970; infinity for never."""
+        page, place = divmod(slot, SLOTS_PER_PAGE)
+        return until_at(self._pages[page], place)
+
+    def first_until(self, slots: Iterable[int]) -> float:
+        """When the first value of these slots, which are taken, ends; infinity where none does."""
+        return first_until(self._pages, slots)
+
+    def ended(self, now: float) -> Iterator[tuple[int, Tags]]:
+        """The slots whose values have ended at ``now``, with their tags."""
+        for number, page in enumerate(self._pages):
+            for place, tags in ended_in(page, now):
+                yield number * SLOTS_PER_PAGE + place, tags
 
     def commit(self, entries: Mapping[int, Entry], freed: Iterable[int]) -> None:
         """Fill and free slots at once; on return it is on the disk, and what was freed is erased.

@@ -6,6 +6,7 @@ it was given.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -30,6 +31,22 @@ class Vault(Protocol):
             StoreError: the vault is of no more use until it is opened again.
         """
 
+    def expire(self, now: float) -> int:
+        """Erase all values that have ended at ``now``, in one commit and without opening any.
+
+        Args:
+            now: seconds since 1970, as whoever keeps the vault's time believes.
+
+        Returns:
+            How many they were.
+
+        Raises:
+            StoreError: as for `commit`.
+        """
+
+    def first_end(self, kind: str, scope: bytes = b"") -> float | None:
+        """When the first value of one kind and scope ends, without opening any; None where none ever does."""
+
     def get(self, name: Name) -> bytes | None:
         """The value of a name, or ``None``.
 
@@ -53,6 +70,7 @@ class MemoryVault:
 
     def __init__(self) -> None:
         self._values: dict[Name, bytearray] = {}
+        self._ends: dict[Name, float] = {}
 
     @property
     def amnesic(self) -> bool:
@@ -66,6 +84,20 @@ class MemoryVault:
         for record in puts:
             self._wipe(record.name)
             self._values[record.name] = bytearray(record.value)
+            self._ends[record.name] = record.until
+
+    def expire(self, now: float) -> int:
+        """See `Vault.expire`."""
+        ended = [name for name, until in self._ends.items() if until <= now]
+        if ended:
+            self.commit(drops=ended)
+        return len(ended)
+
+    def first_end(self, kind: str, scope: bytes = b"") -> float | None:
+        """See `Vault.first_end`."""
+        ends = (until for name, until in self._ends.items() if (name.kind, name.scope) == (kind, scope))
+        first = min(ends, default=math.inf)
+        return None if first == math.inf else first
 
     def get(self, name: Name) -> bytes | None:
         """See `Vault.get`."""
@@ -75,7 +107,7 @@ class MemoryVault:
     def scan(self, kind: str, scope: bytes = b"") -> list[Record]:
         """See `Vault.scan`."""
         return [
-            Record(name, bytes(value))
+            Record(name, bytes(value), self._ends[name])
             for name, value in self._values.items()
             if (name.kind, name.scope) == (kind, scope)
         ]
@@ -86,6 +118,7 @@ class MemoryVault:
             self._wipe(name)
 
     def _wipe(self, name: Name) -> None:
+        self._ends.pop(name, None)
         value = self._values.pop(name, None)
         if value is not None:
             value[:] = bytes(len(value))

@@ -142,7 +142,8 @@ class Exchange:
     @staticmethod
     def check_gist(person: Person) -> None:
         """What is known of a conversation without reading its messages is what they say."""
-        talk = person.engine.opened()._contact(person.contact.record).talk
+        book = person.engine.opened()
+        talk = book._contact(person.contact.record).talk
         known = (talk.timeline.unread, talk.timeline.newest, talk.timeline.next_deadline)
         asleep = talk.timeline._asleep, talk.inbox._asleep, talk.inbox.next_deadline
         assert None not in asleep
@@ -150,6 +151,8 @@ class Exchange:
         assert known == (talk.timeline.unread, talk.timeline.newest, talk.timeline.next_deadline)
         assert talk.inbox.have_list()
         assert asleep[2] == talk.inbox.next_deadline
+        (gist,) = book._vault.scan("gist", person.contact.record.id)
+        assert gist.until == talk.timeline.gist_until
 
 
 def run(folder: Path, prepare: Callable[[Exchange], None]) -> Exchange:

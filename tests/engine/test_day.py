@@ -259,6 +259,7 @@ class Recorded:
         create(folder / "vault").close()
         self.vault = reopen(folder / "vault")
         self.get, self.scan = self.vault.get, self.vault.scan
+        self.expire, self.first_end = self.vault.expire, self.vault.first_end
         self.seen: Counter[str] = Counter()
         self._steps = Steps(patch, folder / "vault")
         self._copy = folder / "copy"

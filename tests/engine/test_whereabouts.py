@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,6 +38,10 @@ class Disk(Faulty):
     def kinds(self) -> set[str]:
         """Of what is there now."""
         return {name.kind for name in self.names()}
+
+    def ends(self) -> dict[Name, float]:
+        """When each of what is there now ends, of those that ever do."""
+        return {name: until for name, until in self._ends.items() if until < math.inf}
 
     def saw(self, *needles: bytes) -> list[bytes]:
         """Which of these ever came here."""
@@ -98,13 +103,20 @@ async def test_the_messages_that_there_are_move_with_the_choice(tmp_path: Path, 
         await bob.kill()
         ada.send("that waits")
         assert {"message", "outgoing", "seen"} <= disk.kinds()
+        ends, scope = disk.ends(), ada.contact.record.id
+        assert {"message", "outgoing", "seen", "gist"} == {name.kind for name in ends}
         keep(ada, "memory")
+        assert disk.ends() == {}
+        first = min(until for name, until in ends.items() if name.kind == "message")
+        assert ada.engine.opened()._vault.first_end("message", scope) == first
         assert texts(ada) == ["a secret", "that waits"]
         assert disk.kinds().isdisjoint({"message", "outgoing", "seen", "gist"})
         disk.ever.clear()
         assert keep(ada, "vault") == "vault"
         assert disk.saw(b"a secret", b"that waits") == [b"a secret", b"that waits"]
         assert {"message", "outgoing", "seen"} <= disk.kinds()
+        assert disk.ends() == ends
+        assert ada.engine.opened()._vault.first_end("message", scope) == first
         await ada.kill()
     async with people(tmp_path, disk) as (ada,):
         assert texts(ada) == ["a secret", "that waits"]

@@ -56,7 +56,10 @@ def test_every_figure_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
         "erase_1000_ms",
         "open_s",
         "last_screen_ms",
+        "expired_left",
     }
+    assert values["expired_open_s"] > 0
+    assert values["expired_left"] == 0
     assert 0 < values["erase_unsynced_ms"] < values["erase_one_ms"]
     assert 0 < values["fsync_ms"] < values["erase_one_ms"]
     assert values["passphrase_s"] > 0

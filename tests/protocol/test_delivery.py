@@ -14,7 +14,7 @@ from onionchat.protocol.batch import Batch
 from onionchat.protocol.commands import Key, Persist
 from onionchat.protocol.constants import HAVE_LIST_MAX, MAX_ACKS, MAX_PARTIALS, MAX_TEXT_BYTES
 from onionchat.protocol.delivery import ACKS_AN_ENVELOPE, Inbox, Outbox, seen_until
-from onionchat.protocol.record import GistRecord, OutgoingKind, OutgoingRecord, SeenRecord, pack
+from onionchat.protocol.record import OutgoingKind, OutgoingRecord, SeenRecord, pack
 
 CONTACT = b"contact."
 
@@ -300,8 +300,7 @@ def test_seen_ids_are_loaded_when_one_is_asked_for_or_due() -> None:
             loads.append(1)
             return {b"1" * 16: 60.0, b"0" * 16: 55.0}
 
-        gist = GistRecord(unread=0, newest=None, messages_until=None, seen_until=50.0)
-        inbox = Inbox(b"contact", asleep=Asleep(gist=gist, load=load))
+        inbox = Inbox(b"contact", asleep=Asleep(load=load, due=50.0))
         inbox.expire(49.0, Batch())
         assert (inbox.next_deadline, loads) == (50.0, [])
         look(inbox)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 
 import msgspec
@@ -9,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onionchat.protocol.constants import OFF, ONCE
 from onionchat.protocol.record import (
     ContactRecord,
+    GistRecord,
     IdentityRecord,
     InviteRecord,
     MessageRecord,
@@ -18,6 +21,7 @@ from onionchat.protocol.record import (
     Psk,
     SeenRecord,
     SessionRecord,
+    end_of,
     pack,
     unpack,
 )
@@ -51,6 +55,7 @@ RECORDS = [
         id=b"m", mine=True, text=SECRET.decode(), written=1.0, stored=1.0, lifetime=60, until=100.0
     ),
     SeenRecord(until=5.0),
+    GistRecord(unread=1, newest=2.0),
     SessionRecord(ratchet=SECRET),
 ]
 
@@ -81,9 +86,9 @@ def test_a_field_that_nobody_knows_is_refused() -> None:
         unpack(msgspec.msgpack.encode({"until": 1.0, "more": 2}), SeenRecord)
 
 
-def message(*, clock: float | None, until: float = 1000.0) -> MessageRecord:
+def message(*, clock: float | None, until: float = 1000.0, lifetime: int = 60) -> MessageRecord:
     return MessageRecord(
-        id=b"m", mine=True, text="", written=0.0, stored=0.0, lifetime=60, clock=clock, until=until
+        id=b"m", mine=True, text="", written=0.0, stored=0.0, lifetime=lifetime, clock=clock, until=until
     )
 
 
@@ -91,3 +96,22 @@ def test_a_message_goes_a_lifetime_after_its_clock_started_or_at_the_upper_bound
     assert (message(clock=None).expires, message(clock=None).deadline) == (None, 1000.0)
     assert (message(clock=5.0).expires, message(clock=5.0).deadline) == (65.0, 65.0)
     assert (message(clock=990.0).expires, message(clock=990.0).deadline) == (1000.0, 1000.0)
+
+
+def test_a_message_is_kept_until_it_dies_and_one_that_lives_once_until_it_was_read() -> None:
+    assert message(clock=5.0).kept_until == 65.0
+    assert message(clock=None, lifetime=ONCE).kept_until == 1000.0
+    assert message(clock=5.0, lifetime=ONCE).kept_until == 5.0
+    assert message(clock=5.0, lifetime=OFF).kept_until == math.inf
+
+
+def test_what_ends_by_itself_is_known_by_its_bytes() -> None:
+    assert end_of("message", pack(message(clock=5.0))) == 65.0
+    assert end_of("message", pack(message(clock=5.0, lifetime=OFF))) == math.inf
+    assert end_of("seen", pack(SeenRecord(until=5.0))) == 5.0
+    waiting = OutgoingRecord(id=b"o", sequence=1, kind="delete", written=1.0, target=b"m", until=70.0)
+    assert end_of("outgoing", pack(waiting)) == 70.0
+    for kind in ("contact", "identity", "invite", "session", "settings", "clock"):
+        assert end_of(kind, b"") == math.inf
+    with pytest.raises(msgspec.DecodeError):
+        end_of("message", b"nonsense")

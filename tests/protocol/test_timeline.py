@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from random import Random
 
-from onionchat.protocol.asleep import Asleep
 from onionchat.protocol.batch import Batch
 from onionchat.protocol.commands import Command, Key, Persist, TellGone, TellMessage
-from onionchat.protocol.constants import DEFAULT_LIFETIME, OFF, ONCE, UNREAD_LIFE
+from onionchat.protocol.constants import DEFAULT_LIFETIME, OFF, ONCE, ONCE_OPEN, UNREAD_LIFE
 from onionchat.protocol.record import GistRecord, MessageRecord, unpack
-from onionchat.protocol.timeline import Timeline, upper_bound
+from onionchat.protocol.timeline import AsleepMessages, Timeline, upper_bound
 
 CONTACT = b"contact."
 
@@ -196,14 +196,15 @@ def asleep(*, due: float | None, messages: list[MessageRecord]) -> tuple[Timelin
         loads.append(1)
         return messages
 
-    gist = GistRecord(unread=7, newest=3.0, messages_until=due, seen_until=None)
-    return Timeline(b"contact", asleep=Asleep(gist=gist, load=load)), loads
+    gist = GistRecord(unread=7, newest=3.0)
+    return Timeline(b"contact", asleep=AsleepMessages(load=load, due=due, gist=gist)), loads
 
 
 def test_a_gist_is_enough_while_nobody_looks_and_nothing_is_due() -> None:
     timeline, loads = asleep(due=100.0, messages=[])
     timeline.expire(99.0, Batch())
     assert (timeline.unread, timeline.newest, timeline.next_deadline) == (7, 3.0, 100.0)
+    assert timeline.gist == GistRecord(unread=7, newest=3.0)
     never, loads_of_never = asleep(due=None, messages=[])
     never.expire(1e12, Batch())
     assert loads == loads_of_never == []
@@ -215,6 +216,7 @@ def test_what_is_looked_at_is_loaded_once() -> None:
         list,
         lambda timeline: timeline.get(b"1"),
         lambda timeline: timeline.held,
+        lambda timeline: timeline.gist_until,
         lambda timeline: timeline.expire(100.0, Batch()),
         lambda timeline: timeline.shown(b"1", 2.0, Batch()),
     ]
@@ -236,10 +238,27 @@ def test_a_new_message_comes_after_those_that_slept() -> None:
 
 
 def test_what_was_read_and_lives_once_is_due_when_it_is_loaded_again() -> None:
-    held = MessageRecord(id=b"1", mine=False, text="", written=1.0, stored=1.0, lifetime=ONCE, until=500.0)
+    held = MessageRecord(id=b"1", mine=False, text="", written=1.0, stored=1.0, lifetime=ONCE, until=5000.0)
     timeline = Timeline(b"contact", [held])
-    assert timeline.first_end == timeline.next_deadline == 500.0
+    assert timeline.next_deadline == timeline.gist_until == 5000.0
     timeline.shown(b"1", 2.0, Batch())
-    assert timeline.first_end == 0.0
+    assert timeline.next_deadline == 2.0 + ONCE_OPEN
+    assert timeline.gist_until == Timeline(b"contact", list(timeline)).next_deadline == 2.0
     timeline.closed(Batch())
-    assert timeline.first_end is None
+    assert timeline.next_deadline is None
+
+
+def test_a_gist_ends_with_the_first_that_is_unread_or_with_the_newest() -> None:
+    made = timeline(message(1, stored=10.0), message(2, stored=20.0, mine=True), message(3, stored=30.0))
+    assert made.gist == GistRecord(unread=2, newest=30.0)
+    assert made.gist_until == upper_bound(10.0, 60)
+    made.shown(bytes([1]) * 16, 40.0, Batch())
+    assert made.next_deadline == 100.0
+    assert (made.gist.unread, made.gist_until) == (1, upper_bound(30.0, 60))
+    made.shown(bytes([3]) * 16, 50.0, Batch())
+    assert (made.gist.unread, made.gist_until) == (0, 110.0)
+    made.expire(110.0, Batch())
+    assert made.gist == GistRecord(unread=0, newest=20.0)
+    assert made.gist_until == upper_bound(20.0, 60)
+    made.erase(bytes([2]) * 16, "deleted", Batch())
+    assert (made.gist, made.gist_until) == (GistRecord(unread=0, newest=None), math.inf)

@@ -40,9 +40,9 @@ def scripted_day() -> list[Commit]:
         ({note(3): bytes(40_000), note(200): b"new"}, [note(4), note(5)]),
         ({note(number): chance.randbytes(60) for number in range(50, 75)}, [note(80)]),
         ({}, [note(number) for number in range(10, 95, 3)]),
-        ({note(number): b"more" for number in range(1000, 1000 + 63 * 6)}, []),  # past the reserved pages
+        ({note(number): b"more" for number in range(1000, 1000 + 56 * 6)}, []),  # past the reserved pages
         ({note(3): b"small", note(1): b"and again"}, []),
-        ({}, [note(number) for number in range(1000, 1000 + 63 * 6, 20)]),
+        ({}, [note(number) for number in range(1000, 1000 + 56 * 6, 20)]),
         ({note(2): b"back"}, [note(1)]),
     ]
     return day
@@ -118,15 +118,17 @@ class Steps:
 
     def copies(self, place: Path) -> Iterator[Path]:
         """The folder as a kill leaves it, and as power cuts may, by the share of unsynced writes done."""
+        unsynced, synced_log = {name: list(writes) for name, writes in self.unsynced.items()}, self.synced_log
         for earlier, last in ((1.0, 1.0), (0.0, 0.0), (0.5, 0.5), (0.0, 1.0)):
             shutil.rmtree(place, ignore_errors=True)
             shutil.copytree(self.folder, place)
-            for name, writes in self.unsynced.items():
+            for name, writes in unsynced.items():
                 _undo(place / "sealed" / name, writes[-1:], last)
                 _undo(place / "sealed" / name, writes[:-1], earlier)
-            if earlier == 0.0 and self._log_size() > self.synced_log:
-                os.truncate(place / "sealed" / "rows-wal", self.synced_log)
+            if earlier == 0.0 and self._log_size() > synced_log:
+                os.truncate(place / "sealed" / "rows-wal", synced_log)
             yield place
+        self.unsynced, self.synced_log = unsynced, synced_log  # what was done to the copies does not count
 
     def _log_size(self) -> int:
         log = self.folder / "sealed" / "rows-wal"
@@ -189,6 +191,45 @@ def test_a_kill_or_a_power_cut_at_any_step_leaves_before_or_after(
         look()  # once the commit has returned, nothing can undo it
         assert seen == {"after": 4}
         vault.close()
+
+
+def test_what_has_ended_goes_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, copy = tmp_path / "vault", tmp_path / "copy"
+    with monkeypatch.context() as patch, opened(_ending(folder)) as vault:
+        before = everything(vault)
+        after = {name: value for name, value in before.items() if value == b"stays"}
+        steps = Steps(patch, folder)
+        steps.synced_log = steps._log_size()
+        seen: Counter[str] = Counter()
+
+        def look() -> None:
+            steps.hook = lambda: None
+            for place in steps.copies(copy):
+                with opened(place) as survivor:
+                    found = everything(survivor)
+                    assert found in (before, after)
+                    seen["after" if found == after else "before"] += 1
+                    assert survivor.expire(5.0) == len(found) - len(after)
+                    assert everything(survivor) == after
+            steps.hook = look
+
+        steps.hook = look
+        assert vault.expire(5.0) == 225
+        assert min(seen["before"], seen["after"]) >= 6
+        seen.clear()
+        look()
+        assert seen == {"after": 4}
+        steps.hook = lambda: None
+
+
+def _ending(folder: Path) -> Path:
+    """A vault of which most has ended at 5.0."""
+    vault = create(folder)
+    vault.commit(
+        [Record(note(n), b"goes", until=5.0) if n % 4 else Record(note(n), b"stays") for n in range(300)]
+    )
+    vault.close()
+    return folder
 
 
 @pytest.mark.parametrize("number", [3, 4, 7, 10])

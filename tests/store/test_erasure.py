@@ -24,6 +24,7 @@ from .kit import CHEAP, FLOOR, PASSPHRASE, note, put_all, vault_keys
 
 PAGE = 4096
 LINE = 36
+ENTRY = 72
 
 
 class RecordingRandom:
@@ -75,7 +76,7 @@ def reachable_keys(folder: Path) -> set[bytes]:
         for page_key in page_keys
         for offset in range(0, len(files["keys"]), PAGE)
         for plain in _opened(page_key, files["keys"][offset : offset + 4072], b"onionchat/1 page of keys")
-        for at in range(0, len(plain), 64)
+        for at in range(0, len(plain), ENTRY)
     }
     return (roots | page_keys | message_keys) - {bytes(32)}
 
@@ -126,6 +127,21 @@ def test_what_is_dropped_or_replaced_is_out_of_reach_at_once(tmp_path: Path, vau
     reached = reachable_keys(tmp_path / "vault")
     assert not gone & reached
     assert every - gone <= reached
+
+
+def test_what_has_ended_is_out_of_reach_once_the_vault_was_told_the_time(
+    tmp_path: Path, vault: DiskVault
+) -> None:
+    vault.commit([Record(note(n), b"%d" % n, until=10.0 if n % 3 else 20.0) for n in range(150)])
+    every = _keys_of(vault, range(150))
+    assert vault.expire(9.9) == 0
+    assert every <= reachable_keys(tmp_path / "vault")
+    assert vault.expire(10.0) == 100
+    alive = _keys_of(vault, range(150))
+    reached = reachable_keys(tmp_path / "vault")
+    assert len(alive) == 50
+    assert reached & every == alive
+    assert vault._rows.slots() == vault._index.taken()
 
 
 def test_the_reader_would_find_a_root_that_was_left(

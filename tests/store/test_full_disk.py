@@ -36,7 +36,7 @@ def test_a_limit_is_met_at_any_point_of_a_large_commit(tmp_path: Path, above: in
     vault = create(tmp_path / "vault")
     put_all(vault, STATE)
     largest = max(path.stat().st_size for path in (tmp_path / "vault" / "sealed").iterdir())
-    many = [Record(note(number), bytes(5000)) for number in range(1000, 1000 + 63 * 40)]
+    many = [Record(note(number), bytes(5000)) for number in range(1000, 1000 + 56 * 40)]
     with no_file_larger_than(largest + above), pytest.raises(DiskFull) as caught:
         vault.commit(many, [note(1)])
     assert caught.value.retryable

@@ -57,7 +57,8 @@ def test_a_floor_is_a_floor() -> None:
         HEADER.require(512 * MIB + 1)
 
 
-def test_an_earlier_format_is_named() -> None:
-    earlier = HEADER.encode()[:VERSION_AT] + (1).to_bytes(2) + HEADER.encode()[VERSION_AT + 2 :]
-    with pytest.raises(VaultCorrupt, match="format 1"):
+@pytest.mark.parametrize("version", range(1, FORMAT_VERSION))
+def test_an_earlier_format_is_named(version: int) -> None:
+    earlier = HEADER.encode()[:VERSION_AT] + version.to_bytes(2) + HEADER.encode()[VERSION_AT + 2 :]
+    with pytest.raises(VaultCorrupt, match=f"format {version}"):
         Header.decode(earlier)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from itertools import repeat
 
 from onionchat.store.index import Index
@@ -14,7 +15,7 @@ def tags(number: int, scope: int = 0) -> Tags:
 
 
 def entry(number: int, scope: int = 0) -> Entry:
-    return Entry(bytes(32), tags(number, scope))
+    return Entry(bytes(32), tags(number, scope), math.inf)
 
 
 def test_it_finds_what_was_put_and_no_more() -> None:
@@ -57,4 +58,4 @@ def test_it_is_rebuilt_from_pages() -> None:
 
 
 def test_an_entry_keeps_its_key_out_of_its_repr() -> None:
-    assert "classified" not in repr(Entry(b"classified", tags(1)))
+    assert "classified" not in repr(Entry(b"classified", tags(1), 5.0))

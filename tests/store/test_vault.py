@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from onionchat.crypto.sealing import unseal
 from onionchat.errors import LocalProtocolError, VaultCorrupt
-from onionchat.store import MemoryVault, Name, Record, Vault
+from onionchat.store import MemoryVault, Name, Record, Vault, diskvault
 from onionchat.store.record import Tags
 
 from .kit import State, create, everything, note, put_all, records, reopen
@@ -99,6 +100,67 @@ def test_a_thousand_go_at_once(vault: Vault) -> None:
     assert everything(vault) == {note(number): b"%d" % number for number in range(1000, 1200)}
 
 
+def test_what_has_ended_goes_and_nothing_else(vault: Vault) -> None:
+    vault.commit([Record(note(number), b"%d" % number, until=float(number)) for number in range(1, 150)])
+    vault.commit([Record(note(0), b"stays"), Record(Name("other", b"", b""), b"goes", until=99.5)])
+    assert vault.expire(0.9) == 0
+    assert vault.expire(100.0) == 101
+    left = {note(number): b"%d" % number for number in range(101, 150)}
+    assert everything(vault) == left | {note(0): b"stays"}
+    assert vault.scan("other") == []
+    assert vault.expire(100.0) == 0
+    assert vault.first_end("note", b"scope") == 101.0
+    assert vault.expire(1e12) == 49
+    assert everything(vault) == {note(0): b"stays"}
+    vault.commit([Record(note(1), b"new", until=2e12)])
+    assert vault.expire(1e12) == 0
+
+
+def test_when_a_value_ends_follows_each_put(vault: Vault) -> None:
+    assert vault.first_end("note", b"scope") is None
+    vault.commit([Record(note(1), b"one", until=50.0), Record(note(2), b"two", until=60.5)])
+    assert {record.name: record.until for record in vault.scan("note", b"scope")} == {
+        note(1): 50.0,
+        note(2): 60.5,
+    }
+    assert vault.first_end("note", b"scope") == 50.0
+    vault.commit([Record(note(1), b"one", until=70.0)])
+    assert vault.first_end("note", b"scope") == 60.5
+    vault.commit([Record(note(2), b"two")])
+    assert vault.first_end("note", b"scope") == 70.0
+    assert vault.first_end("note", b"another") is None
+    vault.commit(drops=[note(1)])
+    assert vault.first_end("note", b"scope") is None
+    assert vault.expire(1e12) == 0
+
+
+def test_what_ended_while_the_vault_was_closed_goes_without_being_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unsealed: list[bytes] = []
+
+    def counted(key: bytes, sealed: bytes, *, ad: bytes) -> bytes:
+        unsealed.append(key)
+        return unseal(key, sealed, ad=ad)
+
+    vault = create(tmp_path / "vault")
+    vault.commit([Record(note(number), b"goes", until=5.0) for number in range(200)])
+    vault.commit([Record(note(number), b"stays", until=6.0) for number in range(200, 250)])
+    vault.close()
+    vault = reopen(tmp_path / "vault")
+    monkeypatch.setattr(diskvault, "unseal", counted)
+    assert vault.expire(5.0) == 200
+    assert vault.first_end("note", b"scope") == 6.0
+    assert unsealed == []
+    assert set(everything(vault)) == {note(number) for number in range(200, 250)}
+    assert len(unsealed) == 100  # each listed, and again by name
+    vault.close()
+    vault = reopen(tmp_path / "vault")
+    assert vault.expire(5.0) == 0
+    assert set(everything(vault)) == {note(number) for number in range(200, 250)}
+    vault.close()
+
+
 def test_the_files_do_not_grow_with_every_replacement(tmp_path: Path) -> None:
     vault = create(tmp_path / "vault")
     put_all(vault, {note(number): bytes(300) for number in range(100)})
@@ -133,14 +195,21 @@ def test_a_closed_vault_is_not_used(tmp_path: Path) -> None:
         vault.scan("note")
     with pytest.raises(LocalProtocolError):
         vault.commit([Record(note(1), b"two")])
+    with pytest.raises(LocalProtocolError):
+        vault.expire(1.0)
+    with pytest.raises(LocalProtocolError):
+        vault.first_end("note")
 
 
 def test_memory_is_wiped_when_a_value_goes() -> None:
     vault = MemoryVault()
     vault.commit([Record(note(number), b"secret") for number in range(3)])
+    vault.commit([Record(note(3), b"secret", until=5.0)])
     buffers = list(vault._values.values())
     assert all(buffer == b"secret" for buffer in buffers)
     vault.commit([Record(note(0), b"other")], [note(1)])
+    vault.expire(5.0)
+    assert buffers[3] == bytes(6)
     vault.close()
     assert all(buffer == bytes(6) for buffer in buffers)
 

@@ -9,7 +9,17 @@ from typing import Final
 from onionchat.crypto.passphrase import MIB, PassphraseCost
 from onionchat.errors import StoreError, VaultCorrupt
 from onionchat.store.header import Header
-from onionchat.store.page import NO_TAG, PLAIN_SIZE, SLOTS_PER_PAGE, Entry, key_at, put_entry, tags_in
+from onionchat.store.page import (
+    NO_TAG,
+    PLAIN_SIZE,
+    SLOTS_PER_PAGE,
+    Entry,
+    ended_in,
+    key_at,
+    put_entry,
+    tags_in,
+    until_at,
+)
 from onionchat.store.record import Name, Record, Tags
 from onionchat.store.slot import MAX_VALUE, SIDE_SIZE
 from onionchat.store.slot import _unframe as read_side
@@ -84,8 +94,10 @@ def _make_page() -> Run:
         kept = bytes(page)
         found = [(place, tags) for place, tags in enumerate(tags_in(page)) if tags[0] != NO_TAG]
         for place, tags in found[:3]:
-            put_entry(page, place, Entry(key_at(page, place), Tags(*tags)))
+            put_entry(page, place, Entry(key_at(page, place), Tags(*tags), until_at(page, place)))
         require(bytes(page) == kept, "what stands at a place is put back as it was")
+        ended = dict(ended_in(page, 0.0))
+        require(ended.items() <= dict(found).items(), "only what stands at a place has ended")
         return f"taken {min(len(found), 3)}"
 
     return run
