@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onionchat.protocol.record import (
+    BackupRecord,
     ContactRecord,
     IdentityRecord,
     InviteRecord,
@@ -18,6 +19,7 @@ from onionchat.protocol.record import (
     Psk,
     SeenRecord,
     SessionRecord,
+    SettingsRecord,
     pack,
     unpack,
 )
@@ -45,6 +47,12 @@ RECORDS = [
         static_secret=SECRET,
         psks=[PSK],
         invite_psk=SECRET,
+    ),
+    BackupRecord(
+        made=1.0,
+        settings=SettingsRecord(),
+        identities=[IdentityRecord(id=b"i", name="Ada", created=1.5)],
+        contacts=[],
     ),
     OutgoingRecord(id=b"o", sequence=1, kind="text", written=1.0, data=SECRET, until=float("inf")),
     MessageRecord(
