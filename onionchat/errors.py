@@ -103,7 +103,7 @@ class VaultInUse(StoreError):
 class VaultCorrupt(StoreError):
     """The vault's files are truncated or damaged."""
 
-    default_hint = "nothing was changed; restore the folder from a copy, or start a new vault elsewhere"
+    default_hint = "nothing was changed; check the disk, then start a new vault elsewhere"
 
 
 class VaultTooNew(StoreError):

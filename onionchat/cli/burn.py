@@ -23,8 +23,8 @@ def yes_option(command: Command) -> Command:
 def burn() -> None:
     """Erase for good.
 
-    What is burned cannot be read again by anyone. A single message: «onionchat delete»; a contact:
-    «onionchat contact remove».
+    What is burned is gone from here: your passphrase does not bring it back. A single message: «onionchat
+    delete»; a contact: «onionchat contact remove».
     """
 
 

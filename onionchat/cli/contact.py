@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .burn import confirm, yes_option
 from .names import find_contact, new_name
 from .session import Session, ask, json_option, pass_session
 from .span import lives, moment
@@ -56,9 +57,10 @@ def rename(session: Session, contact: str, name: str) -> None:
 
 @contact.command("remove")
 @click.argument("contact")
+@yes_option
 @json_option
 @pass_session
-def remove(session: Session, contact: str) -> None:
+def remove(session: Session, contact: str, sure: bool) -> None:
     """Burn CONTACT with its keys and messages.
 
     The other side is told nothing.
@@ -67,7 +69,9 @@ def remove(session: Session, contact: str) -> None:
     from ..control.requests import ContactRemove
 
     with session.connect() as client:
-        done = ask(client, ContactRemove(contact=find_contact(client, contact).contact), Done)
+        known = find_contact(client, contact)
+        confirm(f"Burn {known.name} with its keys and messages?", sure=sure)
+        done = ask(client, ContactRemove(contact=known.contact), Done)
     session.print(done, lambda: "The contact and its messages no longer exist here.")
 
 

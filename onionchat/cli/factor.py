@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import ConfigError
 from .secret import hidden
 
 if TYPE_CHECKING:
@@ -39,7 +40,10 @@ class AtTerminal:
 
 
 def present(ways: VaultWays, key_file: Path | None, *, may_ask: bool) -> Presented:
-    """What the vault asks for beside the passphrase.
+    """What the vault asks for beside the passphrase, as far as it is here.
+
+    What is not is left out, because under duress nothing but a passphrase is needed; otherwise the engine
+    says what is missing.
 
     Args:
         ways: what unlocks the vault.
@@ -47,17 +51,23 @@ def present(ways: VaultWays, key_file: Path | None, *, may_ask: bool) -> Present
         may_ask: whether a key file that was not named may be asked for.
 
     Raises:
-        ConfigError: a factor cannot be had.
+        ConfigError: a key file that was named cannot be read, or the security key refuses.
     """
     from ..client.key_file import key_file_secret
 
     if key_file is None and ways.key_file and may_ask and sys.stdin.isatty():
-        key_file = Path(click.prompt("Key file", err=True))
+        named = click.prompt("Key file (enter for none)", default="", show_default=False, err=True)
+        key_file = Path(named) if named else None
     file_secret = None if key_file is None else key_file_secret(key_file.expanduser())
     key_secret = None
     if ways.credential:
         from ..client.security_key import find, secret_of
 
-        with find() as device:
+        try:
+            device = find()
+        except ConfigError as error:
+            click.echo(f"{error.message}: going on without it", err=True)
+            return Presented(key_file=file_secret)
+        with device:
             key_secret = secret_of(device, ways.credential, AtTerminal())
     return Presented(key_file=file_secret, security_key=key_secret)

@@ -20,7 +20,8 @@ from .session import Session, ask, json_option, pass_session
 def lock(session: Session, minutes: int | None) -> None:
     """Lock the vault.
 
-    Its keys leave the memory, and nobody can reach you until «onionchat unlock». The engine goes on.
+    Its keys leave the memory, and nobody can reach you until «onionchat unlock». What lives in memory alone
+    is gone. The engine goes on.
     """
     from ..control.replies import Done
     from ..control.requests import Lock, LockAfter

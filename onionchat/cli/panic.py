@@ -58,14 +58,14 @@ def vault(session: Session, sure: bool) -> None:
 
 def _burn(session: Session) -> None:
     from ..control.replies import Done
-    from ..store import LOCK_FILE, burn_vault, destroy_keys, finish_burn
+    from ..store import LOCK_FILE, burn_vault, destroy_keys, finish_burn, vault_exists
 
     there, failure = False, None
     try:
         there = destroy_keys(session.vault)
     except StoreError as error:  # the engine, or the removal of the files, may have more luck
         failure = error
-    if _engine_did(session):
+    if _engine_did(session) and not vault_exists(session.vault):
         there, failure = True, None
     elif (session.vault / LOCK_FILE).is_file():
         from ..engine.panic import remove_rest
@@ -126,13 +126,21 @@ def _holders(folder: Path) -> list[int]:
     """Who holds the vault's lock, by the kernel's word."""
     from ..store import LOCK_FILE
 
-    inode = (folder / LOCK_FILE).stat().st_ino
-    found = []
-    for line in Path("/proc/locks").read_text().splitlines():
-        words = line.split()
-        if words[1] == "FLOCK" and words[5].rpartition(":")[2] == str(inode):
-            found.append(int(words[4]))
+    found: list[int] = []
+    with suppress(OSError):  # the file is gone, and with it who held it
+        inode = (folder / LOCK_FILE).stat().st_ino
+        for line in Path("/proc/locks").read_text().splitlines():
+            words = line.split()
+            if words[1] == "FLOCK" and words[5].rpartition(":")[2] == str(inode) and _ours(int(words[4])):
+                found.append(int(words[4]))
     return found
+
+
+def _ours(pid: int) -> bool:
+    """Whether a process is onionchat's: another disk may hold a file of the same number."""
+    with suppress(OSError):
+        return b"onionchat" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
 
 
 def _launcher(engine: int) -> int:
@@ -140,14 +148,14 @@ def _launcher(engine: int) -> int:
     with suppress(OSError):
         for line in Path(f"/proc/{engine}/status").read_text().splitlines():
             name, _, value = line.partition(":")
-            if name == "PPid" and b"onionchat" in Path(f"/proc/{int(value)}/cmdline").read_bytes():
+            if name == "PPid" and _ours(int(value)):
                 return int(value)
     return 0
 
 
 def _send(pid: int, number: signal.Signals) -> None:
     if pid > 1:
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)
 
 

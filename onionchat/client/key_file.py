@@ -33,6 +33,11 @@ def make_key_file(path: Path, random: Callable[[int], bytes]) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)  # its name, too
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     except OSError as error:
         raise ConfigError(f"the key file cannot be made: {error.strerror}") from None
 

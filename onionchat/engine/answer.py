@@ -1,7 +1,7 @@
 """What each request of the control socket does.
 
 Laws: a request is answered at once, after what it asks for is stored; every refusal is an error of our
-taxonomy with what to do; nothing but `Status` and what unlocks works while the vault is locked.
+taxonomy with what to do; while the vault is locked one can look, watch, unlock, burn and stop, nothing else.
 """
 
 from __future__ import annotations
@@ -109,6 +109,8 @@ class Answers:
                 return lock(self._engine)
             case requests.VaultBurn():
                 burn_everything(self._engine)
+                if self._engine.failure is not None:
+                    raise self._engine.failure
                 return replies.Done()
             case requests.Stop():
                 self._engine.stop()

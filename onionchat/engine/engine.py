@@ -15,7 +15,6 @@ from collections.abc import Callable
 from functools import partial
 
 import trio
-import trio.lowlevel
 
 from ..control import notices
 from ..crypto.onion import OnionKey
@@ -111,6 +110,7 @@ class Engine:
             vault.close()
             raise
         self.vault, self.book = vault, book
+        self.idle.begin()
         self._end_invitations()
         for contact in list(book.contacts.values()):
             self._attempt(contact, events.DeadlinePassed())  # nothing expired is ever handed out

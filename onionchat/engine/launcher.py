@@ -119,6 +119,7 @@ class _Launcher:
         self._restarts = Restarts()
         self._selector = selectors.DefaultSelector()
         self._engine: subprocess.Popen[bytes] | None = None
+        self._panic = False
         self._stopping = False
         self._kill_at = math.inf
         self._overdue = False
@@ -180,6 +181,8 @@ class _Launcher:
                     env=overwriting(),
                 )
             self._engine = engine
+            if self._panic:  # it came while there was none
+                engine.send_signal(signal.SIGUSR1)
             theirs.close()
             for number in self._secrets.values():
                 os.close(number)
@@ -223,8 +226,10 @@ class _Launcher:
             {signal.SIGHUP} if self._lifeline_fd is not None else set()
         )
         received = self._wakeup.recv(4096)
-        if signal.SIGUSR1 in received and self._engine is not None:
-            self._engine.send_signal(signal.SIGUSR1)
+        if signal.SIGUSR1 in received:
+            self._panic = True
+            if self._engine is not None:
+                self._engine.send_signal(signal.SIGUSR1)
         if ending.intersection(received):
             self._stop()
 

@@ -7,6 +7,7 @@ overwrites it.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 from typing import TYPE_CHECKING, Final
 
@@ -14,13 +15,16 @@ import trio
 
 from ..control import notices, replies, requests
 from ..crypto.onion import OnionKey
-from ..errors import ControlError
+from ..errors import ControlError, StoreError
+from ..protocol import events
 from .policy_answer import store_changes
 
 if TYPE_CHECKING:
     from .engine import Engine
 
 LOOK_SECONDS: Final = 1.0
+_BY_ITSELF: Final = (requests.Status, requests.Watch, requests.Shown, requests.Closed)
+"""What a program asks although nobody is there."""
 
 
 def lock(engine: Engine) -> replies.Done:
@@ -59,6 +63,10 @@ def close(engine: Engine, *, remember: bool = True) -> None:
     book = engine.book
     if book is None:
         return
+    if remember:
+        for contact in list(book.contacts.values()):
+            with contextlib.suppress(StoreError):  # then the next opening erases it
+                engine.apply(contact, events.ConversationClosed())
     engine.book = engine.vault = None
     engine.end_all()
     for contact in book.contacts.values():
@@ -82,9 +90,13 @@ class Idle:
         self._engine = engine
         self._last = engine.clock.now()  # which goes on while the machine sleeps
 
+    def begin(self) -> None:
+        """Somebody has opened the vault; the clock may have moved by that."""
+        self._last = self._engine.clock.now()
+
     def asked(self, request: requests.AnyRequest) -> None:
-        """Somebody is there, unless it is only a program that looks."""
-        if not isinstance(request, requests.Status | requests.Watch):
+        """Somebody is there, unless it is only a program that looks, or shows what a contact sends."""
+        if not isinstance(request, _BY_ITSELF):
             self._last = self._engine.clock.now()
 
     async def serve(self) -> None:

@@ -163,7 +163,7 @@ async def _serve(
             nursery.cancel_scope.cancel()
     finally:  # last of all: a task that was about to run may still have something to store
         if engine is not None and engine.book is not None:
-            engine.book.close()
+            engine.book.close(remember=not engine.burned)
     if engine.failure is not None:
         raise engine.failure
     return engine.burned

@@ -34,8 +34,9 @@ def burn_everything(engine: Engine) -> None:
     engine.burned = True
     try:
         if not engine.plan.amnesic:
-            destroy_keys(Path(engine.plan.vault))
-        close(engine, remember=False)
+            with contextlib.suppress(StoreError):  # it is tried again below, and then said
+                destroy_keys(Path(engine.plan.vault))
+        close(engine, remember=False)  # whatever the disk says: nothing here may write another root
         if not engine.plan.amnesic:
             burn_vault(Path(engine.plan.vault))
     except StoreError as error:  # what is left is finished at the next start

@@ -170,9 +170,10 @@ class Timeline:
 
     def closed(self, batch: Batch) -> None:
         """The conversation is not on a person's screen any more: what lives once and was read is gone."""
-        for message in list(self._messages.values()):
-            if message.lifetime == ONCE and message.clock is not None:
-                self.erase(message.id, "expired", batch)
+        if self.first_end == 0.0:  # or it can sleep on
+            self._wake()
+            for message in list(self._fleeting):
+                self.erase(message, "expired", batch)
 
     def expire(self, now: float, batch: Batch) -> None:
         """Erase everything whose deadline has passed."""

@@ -39,6 +39,8 @@ _HEADER: Final = "header"
 _ROWS: Final = "rows"
 _ROOT: Final = "root"
 _LARGEST_HEADER: Final = 4096
+_COUNT_SIZE: Final = 6
+"""Bytes of the number with which a root's count of writes begins."""
 
 
 def vault_exists(folder: Path) -> bool:
@@ -176,7 +178,7 @@ def _lay_out(place: Path, header: Header, stretched: bytes, random: RandomSource
     finally:
         os.close(descriptor)
     Rows.create(place / _ROWS).close()
-    root = RootSlot(FileSlot(place / _ROOT))
+    root = RootSlot(FileSlot(place / _ROOT, first=2 * int.from_bytes(random(_COUNT_SIZE))))
     sealed = Sealed(place=place, root=root, header=header, random=random)
     key = sealed.begin(stretched, NO_FACTORS, Needs())
     KeyTree.create(place, root, key, ad=header.encode(), random=random).close()

@@ -55,15 +55,16 @@ class FileSlot:
     authenticated by whoever sealed it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, first: int = 0) -> None:
+        """``first``, an even number, is what the count of writes begins with: by chance, it tells nothing."""
         self._path = path
         self._descriptor = -1
-        self._counter = 0
+        self._counter = first
 
     def create(self, value: bytes) -> None:
         """Make the file; it must not exist."""
         self._descriptor = disk.create_file(self._path)
-        disk.write_at(self._descriptor, _frame(0, value) + bytes(SIDE_SIZE), 0)
+        disk.write_at(self._descriptor, _frame(self._counter, value) + bytes(SIDE_SIZE), 0)
         disk.sync(self._descriptor)
 
     def read(self) -> bytes:
@@ -92,6 +93,9 @@ class FileSlot:
         """Write the idle side, sync, clear the other, sync: two syncs."""
         if self._descriptor < 0:
             raise LocalProtocolError("a slot is created or read before it is written")
+        if not any(disk.read_at(self._descriptor, SIDE_SIZE, _side(self._counter) * SIDE_SIZE)):
+            # burned by another process, which has to be able to rely on it
+            raise StoreError("the vault was burned", hint="nothing of it can be brought back")
         counter = self._counter + 1
         disk.write_at(self._descriptor, _frame(counter, value), _side(counter) * SIDE_SIZE)
         try:

@@ -112,10 +112,11 @@ class Unlocking:
 
     def set_duress(self, passphrase: str, duress: str) -> None:
         """Let ``duress``, typed as the passphrase, burn the vault; nothing does if it is empty."""
-        if duress and duress == passphrase:
+        own = way_key(self._prove(passphrase), NO_FACTORS, label=DURESS)
+        key = self._way(duress, DURESS)
+        if _same(key, own):
             raise StoreError(_SAME, hint="choose another")
-        self._prove(passphrase)
-        self._seal(replace(self._keyring, duress=self._way(duress, DURESS)), self.needs)
+        self._seal(replace(self._keyring, duress=key), self.needs)
 
     def forget(self) -> None:
         """Put the ways' keys out of memory, as far as Python lets us; the vault is being closed."""

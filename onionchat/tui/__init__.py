@@ -8,6 +8,10 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
+
+_TALKATIVE: Final = ("TEXTUAL", "TEXTUAL_LOG", "TEXTUAL_SCREENSHOT", "TEXTUAL_PRESS")
+"""With these Textual would write down, or tell a developer's console, what happens in the window."""
 
 
 def run(
@@ -25,6 +29,8 @@ def run(
         conversation: the contact whose conversation is opened at the start.
         stop_command: what stops this engine from a shell, for the last line after quitting.
     """
+    for name in _TALKATIVE:
+        os.environ.pop(name, None)
     from ..client.streaming import AsyncClient  # noqa: PLC0415 -- Textual and asyncio only when a window opens
     from .app import OnionchatApp  # noqa: PLC0415 -- as above
     from .session import EngineClient  # noqa: PLC0415 -- as above

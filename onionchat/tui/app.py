@@ -35,6 +35,7 @@ from .screens.panel import Panel, prose
 from .screens.start import Opened, Start
 from .screens.unlock import UnlockScreen
 from .session import SETTLE_SECONDS, Connect, Session
+from .stopped import go_on_after_a_stop
 from .theme import ONION
 
 ENGINE_STOPPED: Final[OnionchatError] = ControlError(
@@ -47,7 +48,10 @@ STAYS: Final = "The engine keeps running, so that you stay reachable. To stop it
 HERE_SECONDS: Final = 30.0
 """How often the engine is told that somebody is there: less than the shortest idle time that can be set."""
 SURE_SECONDS: Final = 3.0
-SURE: Final = "f12 once more: everything is burned at once, and nothing brings it back"
+PANICS: Final = 3
+APART_SECONDS: Final = 0.1
+"""A key that is held down comes again sooner than that, but for the first time."""
+SURE: Final = "f12 {} more: everything is burned at once, and nothing brings it back"
 NOT_BURNED: Final = "nothing was burned from here; in a shell: onionchat panic"
 STOPPED: Final = "The engine has ended. Nobody can reach you until onionchat is started again."
 
@@ -83,7 +87,7 @@ class OnionchatApp(App[None]):
             "panic",
             "Burn everything",
             priority=True,
-            tooltip="Pressed twice: destroy identities, contacts and messages at once, and stop the engine.",
+            tooltip="Pressed three times: destroy contacts and messages at once, and stop the engine.",
         ),
         Binding("ctrl+c", "help_quit", show=False, system=True),
     ]
@@ -108,7 +112,8 @@ class OnionchatApp(App[None]):
         self._leaving = False
         self._stopping = False
         self._said_stopped = False
-        self._sure_until = 0.0
+        self._panics = 0
+        self._panicked_at = -SURE_SECONDS
         self._here_at = 0.0
         self.register_theme(ONION)
         self.theme = ONION.name
@@ -123,6 +128,7 @@ class OnionchatApp(App[None]):
 
     def on_ready(self) -> None:
         """The first frame is out."""
+        go_on_after_a_stop(self)
         self._when_ready()
 
     # the connection
@@ -266,14 +272,14 @@ class OnionchatApp(App[None]):
                 self.screen.note.complain(error)
 
     def action_panic(self) -> None:
-        """Burn everything; the first time say so, and do it when it is pressed again soon."""
+        """Burn everything at the third time within seconds; before that say so. Held down, it is no yes."""
         now = self.session.clock()
-        if now < self._sure_until:
+        gap, self._panicked_at = now - self._panicked_at, now
+        self._panics = self._panics + 1 if APART_SECONDS <= gap <= SURE_SECONDS else 1
+        if self._panics == PANICS:
             self._burn()
-            return
-        self._sure_until = now + SURE_SECONDS
-        if isinstance(self.screen, Panel):
-            self.screen.note.warn(SURE)
+        elif isinstance(self.screen, Panel):
+            self.screen.note.warn(SURE.format("twice" if self._panics == 1 else "once"))
 
     @work
     async def _burn(self) -> None:

@@ -80,7 +80,7 @@ def engine() -> Iterator[Actor]:
             InviteAccept(identity="aaaa1111", code=CODE, name="Zoe"),
         ),
         (["contact", "rename", "Bob", "Robert"], ContactRename(contact="cafe0001", name="Robert")),
-        (["contact", "remove", "cafe0002"], ContactRemove(contact="cafe0002")),
+        (["contact", "remove", "cafe0002", "--yes"], ContactRemove(contact="cafe0002")),
         (["burn", "conversation", "Bob", "--yes"], ConversationBurn(contact="cafe0001")),
         (["burn", "identity", "News desk", "--yes"], IdentityBurn(identity="bbbb2222")),
         (["send", "Bob", "hi"], Send(contact="cafe0001", text="hi")),

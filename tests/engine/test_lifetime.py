@@ -61,6 +61,25 @@ async def test_what_lives_once_is_gone_when_the_conversation_is_closed(
         assert ada.messages() == []
 
 
+async def test_what_lives_once_and_was_read_is_erased_before_the_vault_is_locked(
+    tmp_path: Path, clock: MockClock
+) -> None:
+    kept = MemoryVault()
+    async with people(tmp_path, MemoryVault(), kept) as (ada, bob):
+        await introduce(ada, bob)
+        send(ada, "read", "once")
+        await until(lambda: len(bob.messages()) == 1)
+        show(bob)
+        send(ada, "not read", "once")
+        await until(lambda: len(bob.messages()) == 2)
+        contact = bytes.fromhex(bob.handle)
+        assert len(kept.scan("message", contact)) == 2
+        left: list[int] = []
+        kept.close = lambda: left.append(len(kept.scan("message", contact)))  # type: ignore[method-assign]  # a look
+        bob.ask(requests.Lock())
+        assert left == [1]
+
+
 async def test_no_message_lives_without_end_unless_the_vault_allows_it(
     tmp_path: Path, clock: MockClock
 ) -> None:

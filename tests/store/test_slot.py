@@ -125,6 +125,25 @@ def test_destroyed_is_gone(slot: FileSlot, path: Path) -> None:
     assert twin.read_bytes() == bytes(2 * SIDE_SIZE)
 
 
+def test_what_another_process_destroyed_is_never_written_again(slot: FileSlot, path: Path) -> None:
+    slot.write(b"second")
+    path.write_bytes(bytes(path.stat().st_size))
+    with pytest.raises(StoreError, match="burned"):
+        slot.write(b"three")
+    assert not any(path.read_bytes())
+
+
+def test_the_count_begins_where_it_is_told_to(path: Path) -> None:
+    slot = FileSlot(path, first=2**40)
+    slot.create(b"one")
+    slot.write(b"two")
+    slot.close()
+    again = FileSlot(path)
+    assert again.read() == b"two"
+    again.close()
+    assert path.read_bytes()[SIDE_SIZE:][:8] == (2**40 + 1).to_bytes(8, "big")
+
+
 def test_one_must_know_the_value_before_writing(path: Path) -> None:
     with pytest.raises(LocalProtocolError):
         FileSlot(path).write(b"blind")

@@ -355,6 +355,10 @@ def test_under_duress_the_vault_goes_on_asking_for_what_was_given(
 def test_the_passphrase_and_that_for_duress_differ(folder: Path, vault: DiskVault) -> None:
     with pytest.raises(StoreError, match="must differ"):
         vault.unlocking.set_duress(PASSPHRASE, PASSPHRASE)
+    vault.unlocking.change_passphrase(PASSPHRASE, "p\u00e4ss")
+    with pytest.raises(StoreError, match="must differ"):
+        vault.unlocking.set_duress("p\u00e4ss", "pa\u0308ss")  # the same, written with other characters
+    vault.unlocking.change_passphrase("p\u00e4ss", PASSPHRASE)
     vault.unlocking.set_duress(PASSPHRASE, "duress")
     with pytest.raises(StoreError, match="must differ"):
         vault.unlocking.change_passphrase(PASSPHRASE, "duress")

@@ -12,7 +12,7 @@ from textual.widgets import Input
 from onionchat.client import security_key
 from onionchat.client.phrase import new_recovery_words
 from onionchat.control import notices, replies, requests
-from onionchat.errors import ControlError
+from onionchat.errors import ConfigError, ControlError
 from onionchat.tui.screens.choosing import MakeVaultScreen, RecoverScreen
 from onionchat.tui.screens.gone import GoneScreen
 from onionchat.tui.screens.main import MainScreen
@@ -113,8 +113,18 @@ async def test_a_vault_asks_for_its_factors(
         def touch(self) -> None:
             pass
 
+    def absent() -> Authenticator:
+        raise ConfigError("no security key was found")
+
+    async def tried(pilot: Pilot[None]) -> None:
+        await pilot.press("enter")
+        busy = [each for each in app.workers if each.name == "_unlock"]
+        if busy:  # an empty list would mean all workers, and one of them ends with the app
+            await app.workers.wait_for_complete(busy)
+        await pilot.pause()
+
     key = Authenticator("1234")
-    monkeypatch.setattr(security_key, "find", lambda: key)
+    monkeypatch.setattr(security_key, "find", absent)
     credential, secret = security_key.enrol(key, Ada())
     path = tmp_path / "key"
     path.write_bytes(bytes(64))
@@ -123,20 +133,18 @@ async def test_a_vault_asks_for_its_factors(
     app = engine.app()
     async with app.run_test() as pilot:
         await pilot.pause()
-        await write(pilot, "correct")
-        await pilot.press("enter")
-        await pilot.pause()
-        assert "asks for its key file" in shown(app)
-        assert engine.of(requests.Unlock) == []
+        await write(pilot, "another")
+        await tried(pilot)
+        # as under duress, without them
+        assert engine.of(requests.Unlock) == [requests.Unlock(passphrase="another")]
+        assert "does not open" in shown(app)
+        engine.asked.clear()
+        monkeypatch.setattr(security_key, "find", lambda: key)
         app.screen.query_one("#key-file", Entry).value = str(path)
         for pin in ("4321", "1234"):
             app.screen.query_one("#passphrase", Secret).value = "correct"
             app.screen.query_one("#pin", Secret).value = pin
-            await pilot.press("enter")
-            busy = [each for each in app.workers if each.name == "_unlock"]
-            if busy:  # an empty list would mean all workers, and one of them ends with the app
-                await app.workers.wait_for_complete(busy)
-            await pilot.pause()
+            await tried(pilot)
             if pin == "4321":
                 assert "not the security key's PIN" in shown(app)
                 assert app.screen.query_one("#pin", Secret).value == ""
@@ -326,21 +334,26 @@ async def test_an_engine_that_fails_while_lists_are_read(engine: FakeEngine) -> 
 
 
 @pytest.mark.parametrize("vault", ["open", "locked", "absent"])
-async def test_everything_is_burned_by_a_key_that_is_pressed_twice(
+async def test_everything_is_burned_by_a_key_that_is_pressed_three_times(
     engine: FakeEngine, vault: replies.VaultState
 ) -> None:
     engine.vault = vault
     app = engine.app()
     async with app.run_test() as pilot:
         await pilot.pause()
-        await pilot.press("f12")
-        await pilot.pause()
-        assert "f12 once more" in shown(app)
-        assert engine.of(requests.VaultBurn) == []
-        engine.time += 4
-        await pilot.press("f12")  # too late: it counts as the first
-        await pilot.pause()
-        assert engine.of(requests.VaultBurn) == []
+        for gap, words in (
+            (0, "f12 twice more"),
+            (4, "f12 twice more"),  # too late: it counts as the first
+            (1, "f12 once more"),
+            (0.03, "f12 twice more"),  # a key that is held down
+            (0.5, "f12 once more"),
+        ):
+            engine.time += gap
+            await pilot.press("f12")
+            await pilot.pause()
+            assert words in shown(app)
+            assert engine.of(requests.VaultBurn) == []
+        engine.time += 1
         await pilot.press("f12")
         await pilot.pause()
         assert engine.of(requests.VaultBurn) == [requests.VaultBurn()]
@@ -355,7 +368,9 @@ async def test_what_could_not_be_burned_is_said(engine: FakeEngine) -> None:
         engine.die()
         await pilot.pause()
         assert isinstance(app.screen, GoneScreen)
-        await pilot.press("f12", "f12")
+        for _ in range(3):
+            engine.time += 1
+            await pilot.press("f12")
         await pilot.pause()
         assert "nothing was burned from here; in a shell: onionchat panic" in shown(app).lower()
         assert app.is_running

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
 import unicodedata
 from pathlib import Path
+
+import pytest
 
 from onionchat.control import notices, requests
 
@@ -123,6 +126,39 @@ async def test_keys_that_come_all_at_once_keep_their_order(tmp_path: Path) -> No
     assert [one.passphrase for one in engine.of(requests.Unlock)] == ["correct"]
     assert [one.text for one in engine.of(requests.Send)] == ["one", "two\nlines", "three"]
     assert len(engine.of(requests.Stop)) == 1
+
+
+async def test_a_window_that_was_stopped_reads_on_as_before(tmp_path: Path) -> None:
+    engine = engine_with()
+    texts = [f"{number} " * 1500 for number in range(4)]
+    async with running(engine, tmp_path, conversation="c1") as (terminal, process):
+        await terminal.until("To Bob as Ada")
+        await terminal.until("commands")
+        for text in texts:
+            process.send_signal(signal.SIGTSTP)
+            process.send_signal(signal.SIGSTOP)
+            process.send_signal(signal.SIGCONT)
+            for at in range(0, len(text), 1000):
+                part = text[at : at + 1000].encode()
+                terminal.press(b"\x1b[200~" * (not at) + part)
+                await asyncio.sleep(0.002)
+            terminal.press(b"\x1b[201~\r")
+        terminal.press(b"\x11")
+        assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
+    assert [one.text for one in engine.of(requests.Send)] == texts
+
+
+async def test_no_setting_of_the_environment_has_what_happens_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+    monkeypatch.setenv("TEXTUAL_LOG", str(log))
+    monkeypatch.setenv("TEXTUAL", "devtools,debug")
+    async with running(engine_with("hello"), tmp_path, conversation="c1") as (terminal, process):
+        await terminal.until("To Bob as Ada")
+        terminal.press(b"\x11")
+        assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
+    assert not log.exists()
 
 
 async def test_what_is_sent_just_before_the_window_closes_is_sent(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ class LifetimeSheet(_Lifetimes[Contact]):
         """The other place where messages can live."""
         if self._contact.keep == "memory":
             return ("keep them in the vault, sealed on the disk",)
-        return ("keep them in memory only: never on the disk, gone when the engine ends",)
+        return ("keep them in memory only: gone when the engine ends or locks",)
 
     def take_further(self) -> None:
         """Ask the engine for it."""

@@ -54,7 +54,7 @@ class UnlockScreen(Start):
         yield Secret("Passphrase", id="passphrase")
         yield Entry(placeholder="The key file: its path", id="key-file")
         yield Secret("The security key's PIN (none: leave it empty)", id="pin")
-        yield prose("Forgot it, or lost the key? With recovery words: onionchat vault recover", id="recovery")
+        yield prose("Forgot it, or lost the key? Recovery words open the vault, too: F3.", id="recovery")
 
     def on_mount(self) -> None:
         """Learn what the vault asks for."""
@@ -104,8 +104,8 @@ class UnlockScreen(Start):
         if self._ways is None or not self._ways.key_file:
             return None
         path = self.query_one("#key-file", Entry).value
-        if not path:
-            raise ConfigError("the vault asks for its key file, too", hint="type its path")
+        if not path:  # under duress nothing but a passphrase is needed; else the engine says what is missing
+            return None
         return await asyncio.to_thread(key_file_secret, Path(path).expanduser())
 
     async def _security_key(self, pin: str) -> bytes | None:
@@ -113,8 +113,12 @@ class UnlockScreen(Start):
             return None
         from ...client import security_key  # noqa: PLC0415 -- fido2, only where a key is used
 
-        def ask(credential: bytes) -> bytes:
-            with security_key.find() as device:
+        def ask(credential: bytes) -> bytes | None:
+            try:
+                device = security_key.find()
+            except ConfigError:  # likewise
+                return None
+            with device:
                 return security_key.secret_of(device, credential, Holder(self.app, self.note, pin))
 
         return await asyncio.to_thread(ask, self._ways.credential)
