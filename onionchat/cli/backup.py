@@ -71,7 +71,7 @@ def make(session: Session, file: Path, passphrase_fd: int | None, backup_fd: int
 @json_option
 @pass_session
 def restore(session: Session, file: Path, backup_fd: int | None, new_fd: int | None) -> None:
-    """Make the vault from the backup in FILE; there must be none yet.
+    """Make the vault from the backup in FILE; there must be none yet, and an engine that runs.
 
     Your contacts are told that you come from a backup. Use one copy alone: stop the other for good first.
     """

@@ -256,8 +256,11 @@ class OnionchatApp(App[None]):
         self.push_screen(BackupSheet(self.session), self._backed_up)
 
     def _backed_up(self, made: Backup | None) -> None:
-        if made is not None and isinstance(self.screen, Panel):
-            self.screen.note.say(wording.backup(made))
+        if made is None:
+            return
+        for screen in self.screen_stack:
+            if isinstance(screen, MainScreen):  # the sheet may still lie over it
+                screen.note.say(wording.backup(made))
 
     def action_lock(self) -> None:
         """Lock the vault; the notice of it blanks the screen."""

@@ -559,6 +559,7 @@ async def test_a_backup_is_made_of_what_was_typed(engine: FakeEngine, tmp_path: 
             requests.BackupMake(file=str(tmp_path / "file"), passphrase="the vault's", new="pass")
         ]
         assert isinstance(app.screen, MainScreen)
+        await pilot.pause()
         assert "with 1 contact; not in it: Carol, Boss" in shown(app, "Note")
 
 
