@@ -548,7 +548,7 @@ async def test_escape_changes_nothing(engine: FakeEngine) -> None:
 async def test_a_backup_is_made_of_what_was_typed(engine: FakeEngine, tmp_path: Path) -> None:
     engine.backup = replies.Backup(identities=2, contacts=1, left_out=["Carol", "Boss"])
     app = engine.app()
-    async with app.run_test() as pilot:
+    async with app.run_test(size=(160, 24)) as pilot:
         await pilot.pause()
         await pilot.press("f8")
         await pilot.pause()
@@ -560,7 +560,7 @@ async def test_a_backup_is_made_of_what_was_typed(engine: FakeEngine, tmp_path: 
         ]
         assert isinstance(app.screen, MainScreen)
         await pilot.pause()
-        assert "with 1 contact; not in it: Carol, Boss" in shown(app, "Note")
+        assert "with 1 contact; not in it: Carol, Boss" in shown(app)
 
 
 async def test_a_backup_is_not_made_of_less(engine: FakeEngine) -> None:
