@@ -14,8 +14,8 @@ from .record import RECOVERY, ContactRecord, Psk
 MAX_PSKS: Final = 6
 """More handshakes than that are not unconfirmed at once."""
 
-REFUSALS_TO_RECOVER: Final = MAX_PSKS
-"""In a row, before the recovery psk is tried: each of the others was refused by then."""
+REFUSALS_TO_RECOVER: Final = 2 * MAX_PSKS
+"""In a row, before the recovery psk is tried: each of the others was refused twice by then."""
 
 
 def invited(record: ContactRecord) -> Psk:

@@ -99,11 +99,11 @@ async def test_two_copies_at_once_are_told_and_so_is_their_contact(tmp_path: Pat
         make(ada, file)
         await trio.sleep(120)
         restore(again, file)
-        await until(lambda: COPY_HERE in lines(ada), seconds=3600)
+        await until(lambda: COPY_HERE in lines(ada), seconds=7200)
         assert RESTORED_HERE in lines(again)
         assert {COPY_THERE, RESTORED_THERE} & {*lines(bob)}
         close(again.engine)
-        await until(lambda: introduced(ada) and introduced(bob), seconds=3600)
+        await until(lambda: introduced(ada) and introduced(bob), seconds=7200)
         close(ada.engine)
 
 

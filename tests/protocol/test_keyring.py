@@ -87,17 +87,17 @@ class TestRecovering:
         for turn in range(10):
             assert keyring.to_dial_with(record, turn) == Psk(generation=5, key=KEY, session=RECOVERY)
 
-    def test_others_do_after_six_refusals_and_then_go_on_as_before(self) -> None:
+    def test_others_do_after_twelve_refusals_and_then_go_on_as_before(self) -> None:
         record = self.recoverable(psk(9), psk(7, OLD))
-        dialled = [keyring.to_dial_with(record, turn).key == KEY for turn in range(21)]
-        assert [turn for turn, recovers in enumerate(dialled) if recovers] == [6, 13, 20]
+        dialled = [keyring.to_dial_with(record, turn).key == KEY for turn in range(39)]
+        assert [turn for turn, recovers in enumerate(dialled) if recovers] == [12, 25, 38]
 
     @pytest.mark.parametrize("introduced", [False, True])
     def test_nobody_does_without_one_or_to_an_address_of_an_invite(self, introduced: bool) -> None:
         record = self.recoverable(psk(9))
         record.introduced = introduced
         record.recovery_psk = b"" if introduced else KEY
-        assert {keyring.to_dial_with(record, turn) for turn in range(14)} == {psk(9)}
+        assert {keyring.to_dial_with(record, turn) for turn in range(26)} == {psk(9)}
 
     def test_it_opens_message_1_at_the_pair_address_alone(self) -> None:
         record = self.recoverable(psk(3), psk(2))
@@ -111,7 +111,7 @@ class TestRecovering:
 
     def test_what_it_leaves_takes_the_place_of_all_others_and_it_is_not_among_them(self) -> None:
         record = self.recoverable(*(psk(20 - place) for place in range(MAX_PSKS)))
-        used = keyring.to_dial_with(record, 6)
+        used = keyring.to_dial_with(record, 12)
         assert used.generation == 20
         keyring.remember(record, psk(21), used)
         assert record.psks == [psk(21), *(psk(20 - place) for place in range(MAX_PSKS - 1))]

@@ -47,7 +47,7 @@ from .ratchet import Ratchet
 from .terms import Terms
 
 SETTLING_SECONDS = 60
-REFUSALS = 6  # before the recovery psk
+REFUSALS = 12  # before the recovery psk
 
 
 class Side:

@@ -147,7 +147,7 @@ def test_who_was_restored_from_a_backup_comes_back(role: str, who: str, dialler:
     assert second.side.recovery == real.record.recovery_psk
     real.reachable, second.reachable = "Second" in dialler, "Real" in dialler
     restore(who, real, second)
-    world.until(lambda: settled(real, second), seconds=1800)
+    world.until(lambda: settled(real, second), seconds=7200)
     both_talk(world, real, second)
     world.run(300)
     assert real.lines() == [RESTORED_HERE if who == "Real" else RESTORED_THERE]
@@ -165,7 +165,7 @@ def test_an_older_copy_is_told_of_the_newer_one(role: str) -> None:
     real.leave()
     real.vault = old
     real.come_back()
-    world.until(lambda: settled(real, second), seconds=1800)
+    world.until(lambda: settled(real, second), seconds=7200)
     both_talk(world, real, second)
     assert real.lines() in ([COPY_HERE], [RESTORED_THERE])  # whoever dialled in the end
 
