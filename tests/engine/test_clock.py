@@ -103,8 +103,9 @@ def seen(vault: MemoryVault) -> ClockRecord:
 
 
 async def test_the_vault_is_told_the_time_with_what_is_stored_and_now_and_then(
-    tmp_path: Path, clock: MockClock
+    tmp_path: Path, clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(engine_module, "NOTE_TIME_SECONDS", 100.0)
     vault = MemoryVault()
     async with people(tmp_path, vault) as (ada,):
         ada.identity()
@@ -131,14 +132,14 @@ async def test_setting_the_clock_back_between_two_runs_lengthens_no_life(
 ) -> None:
     async with people(tmp_path, Kept(), MemoryVault()) as (ada, bob):
         await introduce(ada, bob)
-        bob.send("ten minutes")
+        bob.send("a minute")
         await until(lambda: len(ada.messages()) == 1)
-        ada.ask(requests.SetLifetime(contact=ada.handle, lifetime=600))
-        bob.send("ten minutes")
+        ada.ask(requests.SetLifetime(contact=ada.handle, lifetime=60))
+        bob.send("a minute")
         await until(lambda: len(ada.messages()) == 2)
         shown = ada.messages()[1]
         ada.ask(requests.Shown(contact=ada.handle, messages=[shown.message]))
-        gone_at = trio.current_time() + 600
+        gone_at = trio.current_time() + 60
         await ada.kill()
         ada.engine.opened().close()
         async with trio.open_nursery() as nursery:
@@ -149,7 +150,7 @@ async def test_setting_the_clock_back_between_two_runs_lengthens_no_life(
             assert isinstance(status, replies.StatusReport)
             assert status.clock_behind == pytest.approx(30 * DAY, abs=1)
             assert ada.messages()[1].expires == pytest.approx(BEGIN + gone_at, abs=1)
-            await until(lambda: told_gone(ada, shown.message), 700)
+            await until(lambda: told_gone(ada, shown.message), 100)
             assert trio.current_time() == pytest.approx(gone_at, abs=10)
             nursery.cancel_scope.cancel()
 
