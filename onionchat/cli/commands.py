@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    backup,
     burn,
     chat,
     contact,
@@ -26,6 +27,7 @@ COMMANDS = (
     doctor.doctor,
     engine.stop,
     vault.vault,
+    backup.backup,
     identity.identity,
     invite.invite,
     contact.contact,

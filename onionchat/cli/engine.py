@@ -151,6 +151,9 @@ def _look(report: StatusReport) -> str:
         rows.append(("timing", _timing(report)))
     if tor.problem:
         rows.append(("problem", tor.problem))
+    if report.elsewhere:
+        copy = f"another copy of this vault answers at {report.elsewhere} of your addresses: use one alone"
+        rows.append(("copy", copy))
     if report.clock_behind:
         rows.append(("clock", f"{in_words(report.clock_behind)} behind what the vault has seen: set it"))
     if report.starved_ms >= STARVED_MS:

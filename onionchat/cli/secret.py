@@ -124,7 +124,7 @@ def tell_strength(passphrase: str, *, if_weak: bool = False) -> None:
     if found.is_weak or not if_weak:
         click.echo(f"Strength: {found.words}", err=True)
     if found.is_weak:
-        click.echo("Whoever gets a copy of the vault can guess it. Six words would be strong.", err=True)
+        click.echo("Whoever gets a copy of what it seals can guess it. Six words would be strong.", err=True)
 
 
 def hidden(prompt: str) -> str:

@@ -63,7 +63,8 @@ class Teller:
 
     @_told.register
     def _(self, notice: notices.ReachabilityChanged) -> tuple[str, ...]:
-        return "addresses", f"{notice.reachable} of {notice.services} proven reachable"
+        elsewhere = f", {notice.elsewhere} answered by another copy" if notice.elsewhere else ""
+        return "addresses", f"{notice.reachable} of {notice.services} proven reachable{elsewhere}"
 
     @_told.register
     def _(self, notice: notices.VaultChanged) -> tuple[str, ...]:

@@ -72,8 +72,8 @@ def passphrase(session: Session, passphrase_fd: int | None, new_fd: int | None) 
     """Change the passphrase; the old one opens nothing any more."""
     from ..control.requests import VaultPassphrase
 
-    current = _current(session, passphrase_fd)
-    new = _new(session, new_fd, "new passphrase")
+    current = current_passphrase(session, passphrase_fd)
+    new = new_passphrase(session, new_fd, "new passphrase")
     _change(session, VaultPassphrase(passphrase=current, new=new), "The passphrase was changed.")
 
 
@@ -95,7 +95,7 @@ def add_key_file(session: Session, file: Path, passphrase_fd: int | None) -> Non
     from ..client.key_file import key_file_secret, make_key_file
     from ..control.requests import VaultKeyFile
 
-    current = _current(session, passphrase_fd)
+    current = current_passphrase(session, passphrase_fd)
     if not file.exists():
         make_key_file(file, os.urandom)
     request = VaultKeyFile(passphrase=current, key_file=key_file_secret(file))
@@ -110,7 +110,7 @@ def remove_key_file(session: Session, passphrase_fd: int | None) -> None:
     """Ask for no key file any more."""
     from ..control.requests import VaultKeyFile
 
-    request = VaultKeyFile(passphrase=_current(session, passphrase_fd))
+    request = VaultKeyFile(passphrase=current_passphrase(session, passphrase_fd))
     _change(session, request, "No key file is needed any more.")
 
 
@@ -131,7 +131,7 @@ def add_security_key(session: Session, passphrase_fd: int | None) -> None:
     from ..client.security_key import enrol, find
     from ..control.requests import VaultSecurityKey
 
-    current = _current(session, passphrase_fd)
+    current = current_passphrase(session, passphrase_fd)
     with find() as device:
         credential, secret = enrol(device, AtTerminal())
     request = VaultSecurityKey(passphrase=current, credential=credential, security_key=secret)
@@ -148,7 +148,7 @@ def remove_security_key(session: Session, passphrase_fd: int | None) -> None:
     """Ask for no security key any more."""
     from ..control.requests import VaultSecurityKey
 
-    request = VaultSecurityKey(passphrase=_current(session, passphrase_fd))
+    request = VaultSecurityKey(passphrase=current_passphrase(session, passphrase_fd))
     _change(session, request, "No security key is needed any more.")
 
 
@@ -169,7 +169,7 @@ def new_recovery(session: Session, passphrase_fd: int | None) -> None:
     from ..control.replies import Done
     from ..control.requests import VaultRecovery
 
-    current = _current(session, passphrase_fd)
+    current = current_passphrase(session, passphrase_fd)
     words = new_recovery_words(os.urandom)
     session.secrets.append(words)
     with session.connect() as client:
@@ -189,7 +189,7 @@ def remove_recovery(session: Session, passphrase_fd: int | None) -> None:
     """Let no words open the vault any more."""
     from ..control.requests import VaultRecovery
 
-    request = VaultRecovery(passphrase=_current(session, passphrase_fd))
+    request = VaultRecovery(passphrase=current_passphrase(session, passphrase_fd))
     _change(session, request, "No words open the vault any more.")
 
 
@@ -211,8 +211,8 @@ def set_duress(session: Session, passphrase_fd: int | None, new_fd: int | None) 
     """
     from ..control.requests import VaultDuress
 
-    current = _current(session, passphrase_fd)
-    new = _new(session, new_fd, "passphrase that burns")
+    current = current_passphrase(session, passphrase_fd)
+    new = new_passphrase(session, new_fd, "passphrase that burns")
     _change(session, VaultDuress(passphrase=current, duress=new), "Unlocking with it burns the vault.")
 
 
@@ -224,7 +224,7 @@ def remove_duress(session: Session, passphrase_fd: int | None) -> None:
     """Let no passphrase burn the vault any more."""
     from ..control.requests import VaultDuress
 
-    request = VaultDuress(passphrase=_current(session, passphrase_fd))
+    request = VaultDuress(passphrase=current_passphrase(session, passphrase_fd))
     _change(session, request, "No passphrase burns the vault any more.")
 
 
@@ -249,7 +249,7 @@ def recover(session: Session, words_fd: int | None, new_fd: int | None) -> None:
     given = hidden("Recovery words (not shown): ") if words_fd is None else passphrase_from(words_fd, session)
     words = recovery_words(given)
     session.secrets += [given, words]
-    request = VaultRecover(words=words, new=_new(session, new_fd, "new passphrase"))
+    request = VaultRecover(words=words, new=new_passphrase(session, new_fd, "new passphrase"))
     _change(
         session,
         request,
@@ -258,13 +258,15 @@ def recover(session: Session, words_fd: int | None, new_fd: int | None) -> None:
     )
 
 
-def _current(session: Session, descriptor: int | None) -> str:
+def current_passphrase(session: Session, descriptor: int | None) -> str:
+    """The vault's passphrase, from a descriptor or typed."""
     if descriptor is None:
         return ask_passphrase(session, create=False)
     return passphrase_from(descriptor, session)
 
 
-def _new(session: Session, descriptor: int | None, what: str) -> str:
+def new_passphrase(session: Session, descriptor: int | None, what: str) -> str:
+    """A new passphrase that is called ``what``, from a descriptor or chosen at the terminal."""
     if descriptor is None:
         return choose_passphrase(session, what)
     new = passphrase_from(descriptor, session)

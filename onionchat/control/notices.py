@@ -29,6 +29,8 @@ class ReachabilityChanged(Notice, frozen=True, kw_only=True, tag="reachability")
     services: int
     reachable: int
     since: float | None = None
+    elsewhere: int = 0
+    """At how many of them another copy of the vault answers."""
 
 
 class VaultChanged(Notice, frozen=True, kw_only=True, tag="vault"):

@@ -59,6 +59,8 @@ class StatusReport(Result, frozen=True, kw_only=True, tag="status"):
     """How many onion services we hold."""
     reachable: int = 0
     """How many of them were proven reachable."""
+    elsewhere: int = 0
+    """At how many of them another copy of the vault answers."""
     links: int = 0
     tick: float
     """Seconds between two cells on a link."""
@@ -91,6 +93,15 @@ class VaultWays(Result, frozen=True, kw_only=True, tag="vault-ways"):
     """Whether there are recovery words; null while locked, for the folder does not show it."""
     duress: bool | None = None
     """Whether there is a passphrase that burns; null while locked."""
+
+
+class Backup(Result, frozen=True, kw_only=True, tag="backup"):
+    """What was written to a backup, or restored from one."""
+
+    identities: int
+    contacts: int
+    left_out: list[str]
+    """Names of contacts that are not in it: a backup cannot bring them back, or they leave no trace."""
 
 
 class Identity(Result, frozen=True, kw_only=True, tag="identity"):
@@ -243,6 +254,7 @@ AnyResult = (
     Done
     | StatusReport
     | VaultWays
+    | Backup
     | Identity
     | Identities
     | Invite

@@ -22,6 +22,7 @@ from .limits import (
     MAX_LIFETIME,
     MAX_NAME,
     MAX_PASSPHRASE,
+    MAX_PATH,
     MAX_TEXT,
     MAX_TICK,
     MIN_BUDGET,
@@ -36,6 +37,8 @@ MAX_ID: Final = 2**53
 Handle = Annotated[str, msgspec.Meta(max_length=MAX_HANDLE, pattern=r"^[0-9a-f]+\Z")]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
 Passphrase = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_PASSPHRASE)]
+FilePath = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_PATH)]
+"""Absolute: the engine's own folder is another than its clients'."""
 FactorSecret = Annotated[bytes, msgspec.Meta(min_length=FACTOR_SIZE, max_length=FACTOR_SIZE)]
 Credential = Annotated[bytes, msgspec.Meta(min_length=1, max_length=MAX_CREDENTIAL)]
 Seconds = Annotated[int, msgspec.Meta(ge=MIN_LIFETIME, le=MAX_LIFETIME)]
@@ -143,6 +146,34 @@ class VaultRecover(Request, frozen=True, kw_only=True, tag="vault-recover"):
 
     def __repr__(self) -> str:
         return "VaultRecover(…)"
+
+
+class BackupMake(Request, frozen=True, kw_only=True, tag="backup-make"):
+    """Write a backup, sealed under ``new``, to a file that is not there yet. Reply: `replies.Backup`.
+
+    ``passphrase`` is the vault's. Identities, contacts and settings go in, and nothing that was said.
+    """
+
+    file: FilePath
+    passphrase: Passphrase
+    new: Passphrase
+
+    def __repr__(self) -> str:
+        return "BackupMake(…)"
+
+
+class BackupRestore(Request, frozen=True, kw_only=True, tag="backup-restore"):
+    """Make the vault from a backup, and open it. Reply: `replies.Backup`. Works only where there is none.
+
+    ``passphrase`` is the backup's, ``new`` that of the vault.
+    """
+
+    file: FilePath
+    passphrase: Passphrase
+    new: Passphrase
+
+    def __repr__(self) -> str:
+        return "BackupRestore(…)"
 
 
 class Watch(Request, frozen=True, kw_only=True, tag="watch"):
@@ -401,6 +432,8 @@ AnyRequest = (
     | VaultRecovery
     | VaultDuress
     | VaultRecover
+    | BackupMake
+    | BackupRestore
     | Watch
     | Lock
     | LockAfter

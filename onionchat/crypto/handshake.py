@@ -85,12 +85,16 @@ class SessionSeed(Secret):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class LinkSecrets(Secret):
-    """What a handshake leaves: our sending and receiving key, the session, and the next link's psk."""
+    """What a handshake leaves: our sending and receiving key, the session, and psks.
+
+    ``resume_psk`` is the next link's; ``recovery_psk`` counts where this handshake is a first contact.
+    """
 
     sending: bytes
     receiving: bytes
     session: SessionSeed
     resume_psk: bytes
+    recovery_psk: bytes
 
 
 def invite_psk(secret: bytes, onion_public: bytes) -> bytes:
@@ -306,6 +310,9 @@ def _derive(state: HandshakeState, *, initiator: bool, statics: tuple[bytes, byt
     root, header_initiator, header_next_responder, session_id, resume_psk = (
         okm[start : start + KEY_SIZE] for start in range(0, len(okm), KEY_SIZE)
     )
+    recovery_psk = hkdf_sha512(
+        salt=symmetric.handshake_hash, ikm=symmetric.chaining_key, info=labels.RECOVERY_PSK, size=KEY_SIZE
+    )
     first, second = symmetric.split()
     return LinkSecrets(
         sending=first if initiator else second,
@@ -319,6 +326,7 @@ def _derive(state: HandshakeState, *, initiator: bool, statics: tuple[bytes, byt
             responder_static=statics[1],
         ),
         resume_psk=resume_psk,
+        recovery_psk=recovery_psk,
     )
 
 

@@ -17,6 +17,7 @@ INVITE_CHECKSUM: Final = b"onionchat/1 inv."
 
 INVITE_PSK: Final = b"onionchat/1 invite psk"
 SESSION: Final = b"onionchat/1 session"
+RECOVERY_PSK: Final = b"onionchat/1 recovery psk"
 SESSION_AD: Final = b"onionchat/1 session ad"
 ROOT: Final = b"onionchat/1 root"
 ROOT_WITH_KEM: Final = b"onionchat/1 root with kem"

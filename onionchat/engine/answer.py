@@ -22,6 +22,7 @@ from ..protocol.contact import Contact
 from ..protocol.record import IdentityRecord, pack
 from ..store import vault_exists
 from . import report
+from .backup_answer import make_backup, restore_backup
 from .burn import burn_conversation, burn_identity
 from .engine import Engine
 from .invite_answer import HANDLE, accept_invite, new_invite
@@ -53,6 +54,7 @@ OpenRequest = (
     | requests.IdentityList
     | requests.IdentityBurn
     | requests.LockAfter
+    | requests.BackupMake
     | requests.InviteCreate
     | requests.InviteList
     | requests.InviteRevoke
@@ -96,6 +98,9 @@ class Answers:
             ):
                 self.worked = not isinstance(request, requests.VaultShow)
                 return self._unlocker.answer(request)
+            case requests.BackupRestore():
+                self.worked = True
+                return restore_backup(self._engine, request)
             case requests.Watch():
                 return replies.Done()
             case requests.Here():
@@ -132,6 +137,9 @@ class Answers:
                 return self._contacts(identity)
             case requests.LockAfter(seconds=seconds):
                 return lock_after(self._engine, seconds)
+            case requests.BackupMake():
+                self.worked = True
+                return make_backup(self._engine, request)
             case requests.AllowOff(allowed=allowed):
                 return allow_off(self._engine, allowed=allowed)
             case requests.TimerTold():
@@ -195,6 +203,7 @@ class Answers:
             reachable_since=engine.services.reachable_since,
             services=len(engine.services),
             reachable=engine.services.reachable_count,
+            elsewhere=engine.services.elsewhere_count,
             links=sum(contact.presence == "online" for contact in online),
             tick=engine.plan.tick,
             starved_ms=self.starved_ms,

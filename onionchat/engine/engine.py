@@ -377,13 +377,7 @@ class Engine:
 
     def _services_changed(self) -> None:
         services = self.services
-        self.tell(
-            notices.ReachabilityChanged(
-                services=len(services),
-                reachable=services.reachable_count,
-                since=services.reachable_since,
-            )
-        )
+        self.tell(report.reachability(services))
         if self.book is not None:
             for invitation in self.book.invitations.values():
                 reachable = services.reachable(invitation.onion.public)

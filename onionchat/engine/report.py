@@ -16,9 +16,20 @@ from ..protocol.invitation import Invitation
 from ..protocol.record import IdentityRecord, MessageRecord
 from ..protocol.terms import Window
 from .policy import schedule
+from .service import Services
 
 ASIDE = 512
 """Bytes that a message takes beside its text, and the reply beside its messages."""
+
+
+def reachability(services: Services) -> notices.ReachabilityChanged:
+    """How our addresses are."""
+    return notices.ReachabilityChanged(
+        services=len(services),
+        reachable=services.reachable_count,
+        since=services.reachable_since,
+        elsewhere=services.elsewhere_count,
+    )
 
 
 def identity(record: IdentityRecord, contacts: int) -> replies.Identity:

@@ -1,7 +1,8 @@
 """Our onion services: published, and proven reachable by looking them up and dialling them.
 
 Laws: reachable means seen from outside (its descriptor was fetched from the network and a connection came
-through), never that tor took the key; what is not reachable yet is not an error; publishing is paced.
+through to us), never that tor took the key; what is not reachable yet is not an error; publishing is paced.
+A connection that stands and comes to somebody else shows that our key is in use there, too.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import secrets
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -30,8 +32,19 @@ LOOKUP_SECONDS = 30.0
 DIAL_SECONDS = 60.0
 RETRY_SECONDS = 5.0
 RETRY_MAX_SECONDS = 120.0
+ARRIVE_SECONDS = 10.0
+"""Between a connection that stands and its arrival here: tor had made it when it said so."""
 RECHECK_SECONDS = 1800.0
 """How often a service that was reachable is dialled again."""
+
+
+class Proof(Enum):
+    """What came of looking up and dialling a service of ours."""
+
+    REACHED = "reached"
+    NOBODY = "nobody"
+    ELSEWHERE = "elsewhere"
+    """Somebody took the connection, and it was not us."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -44,6 +57,10 @@ class Service:
     accepted: Callable[[socket.socket], None]
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     reachable_since: float | None = None
+    elsewhere: bool = False
+    """The last connection that stood came to somebody else."""
+    came: trio.Event = field(default_factory=trio.Event)
+    """A connection came to us since it was last dialled to prove it."""
     gone: trio.Event = field(default_factory=trio.Event)
     """It was removed, and tor knows."""
 
@@ -105,6 +122,11 @@ class Services:
         return sum(s.reachable_since is not None for s in self._services.values())
 
     @property
+    def elsewhere_count(self) -> int:
+        """At how many of our addresses somebody else answers, who must have our keys."""
+        return sum(s.elsewhere for s in self._services.values())
+
+    @property
     def reachable_since(self) -> float | None:
         """Since when the first of them is, None while one is not or there is none."""
         times = [service.reachable_since for service in self._services.values()]
@@ -124,7 +146,7 @@ class Services:
         with service.scope:
             listener = await _listen(service.path)
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(listener.serve, service.accepted)
+                nursery.start_soon(listener.serve, partial(_came, service))
                 await self._keep(service, listener.target)
         # removed; where the engine ends, this is not reached: the services end with tor's connection
         if self._tor is not None:
@@ -164,10 +186,11 @@ class Services:
                         await self._add(service.key, target, controller)
                         added = True
                         await self._run(partial(controller.wait_published, address, PUBLISH_SECONDS))
-                proven = await self._prove(address, controller, socks)
+                proof = await self._prove(service, controller, socks)
             except (TransportError, OSError):  # a tor that is gone is noticed elsewhere
-                proven = False
-            self._note(service, proven=proven)
+                proof = Proof.NOBODY
+            self._note(service, proof)
+            proven = proof is Proof.REACHED
             await trio.sleep(RECHECK_SECONDS if proven else retry)
             retry = RETRY_SECONDS if proven else min(2 * retry, RETRY_MAX_SECONDS)
 
@@ -178,9 +201,10 @@ class Services:
             limiter=self._threads,
         )
 
-    async def _prove(self, address: str, controller: TorController, socks: tuple[str, int]) -> bool:
+    async def _prove(self, service: Service, controller: TorController, socks: tuple[str, int]) -> Proof:
+        address, service.came = service.key.address, trio.Event()
         if not await self._run(partial(controller.fetch_descriptor, address, timeout=LOOKUP_SECONDS)):
-            return False
+            return Proof.NOBODY
         connection = await self._run(
             partial(
                 dial,
@@ -192,19 +216,31 @@ class Services:
                 timeout=DIAL_SECONDS,
             )
         )
-        connection.close()
-        return True
+        try:
+            with trio.move_on_after(ARRIVE_SECONDS):
+                await service.came.wait()
+        finally:
+            connection.close()
+        return Proof.REACHED if service.came.is_set() else Proof.ELSEWHERE
 
-    def _note(self, service: Service, *, proven: bool) -> None:
-        if proven and service.reachable_since is None:
-            service.reachable_since = self._now()
-            self._changed()
-        elif not proven and service.reachable_since is not None:
+    def _note(self, service: Service, proof: Proof) -> None:
+        known = service.reachable_since is not None, service.elsewhere
+        if proof is not Proof.REACHED:
             service.reachable_since = None
+        elif service.reachable_since is None:
+            service.reachable_since = self._now()
+        if proof is not Proof.NOBODY:  # which says nothing of who else is there
+            service.elsewhere = proof is Proof.ELSEWHERE
+        if known != (service.reachable_since is not None, service.elsewhere):
             self._changed()
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await trio.to_thread.run_sync(work, limiter=self._threads, abandon_on_cancel=True)
+
+
+def _came(service: Service, connection: socket.socket) -> None:
+    service.came.set()
+    service.accepted(connection)
 
 
 async def _listen(path: Path | None) -> Listener:

@@ -23,7 +23,7 @@ from .cell import CellType, split_have
 from .commands import Command
 from .constants import HALF_OPEN_INVITE, HALF_OPEN_PAIR
 from .dialling import Dialling
-from .greeting import Agreed, Intent
+from .greeting import Agreed, Capability, Intent
 from .link import Answer, Arrived, Established, Link, LinkState, first_to_go, wins
 from .pace import Pace
 from .record import ContactRecord, Psk
@@ -217,7 +217,7 @@ class Contact:
             return
         record = self.record
         if self._joining:
-            psk, intent = Psk(generation=0, key=record.invite_psk, session=b""), Intent.CONTACT
+            psk, intent = keyring.invited(record), Intent.CONTACT
         else:
             psk = keyring.to_dial_with(record, self._dialling.refusals)
             resumes = psk.session == record.session and not self.talk.lost
@@ -238,9 +238,7 @@ class Contact:
         if number in self._links:
             raise LocalProtocolError("a link's number was given twice")
         record = self.record
-        psks = tuple(record.psks)
-        if at_invite:
-            psks = (Psk(generation=0, key=record.invite_psk, session=b""), *psks)
+        psks = keyring.to_answer_with(record, at_invite=at_invite)
         if not psks or not self.visible or (at_invite and not record.invite):
             batch.do(do.CloseLink(link=number))
             return
@@ -278,17 +276,21 @@ class Contact:
         record = self.record
         secrets = link.secrets
         first = link.intent is Intent.CONTACT
-        held = [record.invite_psk] if first else [psk.key for psk in record.psks]
+        held = [keyring.invited(record)] if first else keyring.to_answer_with(record, at_invite=False)
         if link.remote_static not in record.peer_statics:
             raise IdentityMismatch("another key than this contact's")
-        if secrets is None or link.used.key not in held:
+        if secrets is None or link.used.key not in [psk.key for psk in held]:
             raise RemoteProtocolError("a handshake with a key that is not held any more")
+        if link.recovers and link.intent is not Intent.RESET:
+            raise RemoteProtocolError("a recovery key with which a session is resumed")
         if link.agreed.below(Agreed(record.version, record.suite)):
             raise RemoteProtocolError("a contact that steps down to an older version or suite")
         record.version, record.suite = link.agreed
         fresh = Psk(generation=link.used.generation + 1, key=secrets.resume_psk, session=link.session_handle)
         if first:
             record.psks = [fresh]
+            knows = Capability.RECOVERY in link.capabilities
+            record.recovery_psk = secrets.recovery_psk if knows else b""
             self.talk.begin(link, now, batch)
         else:
             keyring.remember(record, fresh, link.used)
@@ -332,7 +334,8 @@ class Contact:
             self._active = link
             self.online_since = self.online_since or now
             if link.intent is Intent.RESET:
-                self.talk.begin(link, now, batch)
+                beside = loser is not None and not loser.recovers
+                self.talk.begin(link, now, batch, beside=beside)
             self.talk.open(link, self.pace, now, batch)
         if loser is None:
             return

@@ -30,6 +30,8 @@ class Capability(IntEnum):
 
     LIFETIMES = 1
     """Texts may live `constants.ONCE` or `constants.OFF`."""
+    RECOVERY = 2
+    """A first contact leaves a recovery psk, which opens what a side restored from a backup dials."""
 
 
 CAPABILITIES: Final = tuple(int(one) for one in Capability)

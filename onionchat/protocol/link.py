@@ -31,7 +31,7 @@ from .constants import (
 )
 from .greeting import Agreed, InitiatorGreeting, Intent, ResponderGreeting
 from .pace import Pace
-from .record import Psk
+from .record import RECOVERY, Psk
 from .tolerance import Tolerance
 
 T = TypeVar("T")
@@ -108,6 +108,8 @@ class Link:
         self.secrets: LinkSecrets | None = None
         self.used = Psk(generation=0, key=b"", session=b"")
         """The psk with which the handshake was made; without its key once that was looked at."""
+        self.recovers = False
+        """That was the recovery psk."""
         self.intent = Intent.RESUME
         self.session: Ratchet | None = None
         """A session that this handshake began; it counts once the link wins."""
@@ -117,6 +119,8 @@ class Link:
         """What both sides' greetings have in common."""
         self.capabilities: tuple[int, ...] = ()
         """What the peer's program says that it knows."""
+        self.lost_there = False
+        """The peer, dialled by us, has said that it has no session."""
         self.remote_static = b""
         self.initiator_static = b""
         self.peer_onion = b""
@@ -192,6 +196,7 @@ class Link:
             prologue=prologue, static=static, remote_static=remote_static, psk=psk.key, random=random
         )
         self.used, self.intent, self._onion = psk, intent, onion
+        self.recovers = psk.session == RECOVERY
         self.initiator_static = static.public
         self.began = now
         self.state = state
@@ -260,7 +265,9 @@ class Link:
         if not greeting.is_empty(handshake.read(cell)):
             raise RemoteProtocolError("a first message that carries something")
         self.used = self._psks[handshake.psk_index]
-        reset = self.used.session not in (b"", self._session)
+        self.recovers = self.used.session == RECOVERY
+        # who comes with the recovery psk resets anyway, and learns from this whether we hold a session
+        reset = not self._session if self.recovers else self.used.session not in (b"", self._session)
         ours = ResponderGreeting(
             ratchet=_given(key).public,
             pace=self.pace,
@@ -274,6 +281,7 @@ class Link:
     def _finish_dialled(self, cell: bytes, random: RandomSource, now: float) -> Established:
         handshake, _ = self._hands()
         theirs = greeting.read(handshake.read(cell), ResponderGreeting)
+        self.lost_there = theirs.reset
         if self.intent is Intent.RESUME and theirs.reset:
             self.intent = Intent.RESET
         ours = InitiatorGreeting(

@@ -7,7 +7,7 @@ seconds since 1970. Nothing here reads or writes a vault.
 from __future__ import annotations
 
 import math
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 import msgspec
 
@@ -82,10 +82,14 @@ class Psk(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=True)
     generation: int
     key: bytes
     session: bytes
-    """Which session goes with it; empty for an invite's, with which a session begins."""
+    """Which session goes with it; empty for an invite's, with which a session begins, or `RECOVERY`."""
 
     def __repr__(self) -> str:
         return f"Psk(generation={self.generation}, …)"
+
+
+RECOVERY: Final = b"recovery"
+"""In the place of a session's handle: the psk with which a session is begun anew after a backup."""
 
 
 class ContactRecord(_Record, kw_only=True):
@@ -109,6 +113,10 @@ class ContactRecord(_Record, kw_only=True):
     """Public keys that the peer may prove, newest first; the second only until the first was used."""
     psks: list[Psk] = []
     """Newest first."""
+    recovery_psk: bytes = b""
+    """From the first contact, never another one; empty where the peer's program knew none."""
+    restored: bool = False
+    """From a backup, and no session was begun since."""
     invite_psk: bytes = b""
     """From the invite's secret: kept by who joins until the session is confirmed, by the inviter until
     `introduced`."""
@@ -133,6 +141,15 @@ class ContactRecord(_Record, kw_only=True):
     """Off line for this contact."""
     memory: bool = False
     """Messages are kept in memory, never on the disk."""
+
+
+class BackupRecord(_Record, kw_only=True):
+    """What a backup holds, and no vault: see `backup`."""
+
+    made: float
+    settings: SettingsRecord
+    identities: list[IdentityRecord]
+    contacts: list[ContactRecord]
 
 
 class OutgoingRecord(_Record, kw_only=True):

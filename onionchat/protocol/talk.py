@@ -15,7 +15,7 @@ from ..crypto.keys import KeyPair
 from ..crypto.onion import OnionKey
 from ..crypto.ratchet import Ratchet
 from ..errors import DecryptionError, LocalProtocolError, RemoteProtocolError
-from . import body, events
+from . import body, events, lines
 from . import commands as do
 from .batch import Batch
 from .cell import CellType
@@ -36,11 +36,6 @@ from .pace import Pace
 from .record import ContactRecord, MessageRecord, OutgoingKind, OutgoingRecord, SessionRecord, pack
 from .terms import Terms
 from .timeline import Timeline, upper_bound
-
-SESSION_RENEWED = (
-    "The keys of this conversation were made anew, because one side had lost them. "
-    "If you did not expect that, check with your contact on another channel."
-)
 
 
 class Talk:
@@ -88,18 +83,19 @@ class Talk:
 
     # --- sessions ------------------------------------------------------------------------------
 
-    def begin(self, link: Link, now: float, batch: Batch) -> None:
-        """The session that ``link``'s handshake made is the one from now on."""
+    def begin(self, link: Link, now: float, batch: Batch, *, beside: bool = False) -> None:
+        """The session that ``link``'s handshake made is the one from now on; see `lines.of_reset`."""
         if link.session is None:
             raise LocalProtocolError("a link that began no session")
         self._session, link.session = link.session, None
         self._rekey_said = None
         self.record.session = link.session_handle
-        self.record.session_lost = False
+        restored, self.record.restored, self.record.session_lost = self.record.restored, False, False
         self._stepped = True
         if link.intent is Intent.RESET:
-            line = self._random(MESSAGE_ID)
-            self.timeline.note(line, SESSION_RENEWED, self.record.lifetime, now, batch)
+            copied = link.dialled and not link.lost_there
+            line = lines.of_reset(recovered=link.recovers, restored=restored, copied=copied, beside=beside)
+            self.timeline.note(self._random(MESSAGE_ID), line, self.record.lifetime, now, batch)
         if link.dialled:
             self._greet(now, batch)
         elif self.record.invite and all(item.kind != "address" for item in self.outbox):

@@ -1,5 +1,6 @@
 """The vault: sealed, erasable records."""
 
+from .backup import open_backup, read_backup, seal_backup, write_backup
 from .burning import burn_vault, destroy_keys, finish_burn
 from .diskvault import DiskVault
 from .lock import LOCK_FILE, VaultLock
@@ -23,8 +24,12 @@ __all__ = [
     "create_vault",
     "destroy_keys",
     "finish_burn",
+    "open_backup",
     "open_vault",
+    "read_backup",
     "recover_vault",
+    "seal_backup",
     "vault_exists",
     "vault_needs",
+    "write_backup",
 ]

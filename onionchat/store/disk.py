@@ -16,7 +16,7 @@ from typing import Final
 
 from ..errors import DiskFull, StoreError, VaultCorrupt
 
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """No room, no quota, or a file-size limit: all mean that this much cannot be kept."""
 
 
@@ -26,7 +26,7 @@ def own_words(doing: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise DiskFull("the disk has no room for what the vault must keep") from error
         raise StoreError(
             f"the vault could not {doing}: {os.strerror(error.errno or 0)}",

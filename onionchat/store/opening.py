@@ -74,7 +74,7 @@ def create_vault(
         raise StoreError("there is a vault in this folder already", hint="open it, or choose another folder")
     require_some(passphrase)
     disk.prepare_folder(folder)
-    header = Header(salt=random(SALT_SIZE), cost=cost or affordable_cost(_available_memory()))
+    header = Header(salt=random(SALT_SIZE), cost=cost or affordable_cost(available_memory()))
     header.require(floor)
     stretched = unlocking_key(passphrase, header.salt, header.cost)
     draft = folder / _DRAFT
@@ -208,7 +208,7 @@ def _open(folder: Path, header: Header, unlock: Callable[[Sealed], bytes], rando
         raise
 
 
-def _available_memory() -> int:
+def available_memory() -> int:
     """Bytes that programs can still be given; what Linux says, elsewhere all that the machine has."""
     try:
         for line in Path("/proc/meminfo").read_text().splitlines():

@@ -60,6 +60,15 @@ class Unlocking:
         """Whether there is a passphrase that burns."""
         return bool(self._keyring.duress)
 
+    def require(self, passphrase: str) -> None:
+        """Refuse what is not the vault's passphrase.
+
+        Raises:
+            WrongPassphrase: it is not.
+            CryptoError: the memory for it cannot be had.
+        """
+        self._prove(passphrase)
+
     def change_passphrase(self, passphrase: str, new: str) -> None:
         """Take ``new`` in the place of the passphrase; factors stay.
 

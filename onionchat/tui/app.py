@@ -21,10 +21,12 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from ..control.notices import AnyNotice, Stopping, VaultChanged
-from ..control.replies import Done, StatusReport
+from ..control.replies import Backup, Done, StatusReport
 from ..control.requests import Here, Lock, Stop, VaultBurn
 from ..errors import ControlError, OnionchatError
+from . import wording
 from .commands import Commands
+from .screens.backup import BackupSheet
 from .screens.choosing import MakeVaultScreen
 from .screens.confirm import Choice, ConfirmSheet
 from .screens.gone import GoneScreen, TryAgain
@@ -72,6 +74,7 @@ class OnionchatApp(App[None]):
         Binding(
             "ctrl+s", "stop_engine", "Stop engine", tooltip="Stop the engine too: nobody can reach you then."
         ),
+        Binding("f8", "backup", "Backup", tooltip="Write identities and contacts to a sealed file."),
         Binding(
             "f9",
             "lock",
@@ -248,6 +251,17 @@ class OnionchatApp(App[None]):
         """Stop the engine, and with it the window."""
         self._confirm_stop("Stop the engine", "Nobody can reach you until onionchat is started again.")
 
+    def action_backup(self) -> None:
+        """Make a backup."""
+        self.push_screen(BackupSheet(self.session), self._backed_up)
+
+    def _backed_up(self, made: Backup | None) -> None:
+        if made is None:
+            return
+        for screen in self.screen_stack:
+            if isinstance(screen, MainScreen):  # the sheet may still lie over it
+                screen.note.say(wording.backup(made))
+
     def action_lock(self) -> None:
         """Lock the vault; the notice of it blanks the screen."""
         self._lock()
@@ -294,9 +308,11 @@ class OnionchatApp(App[None]):
         return super().get_key_display(binding).replace("⏎", "enter")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The engine can be stopped while conversations are on screen, the vault locked over a sheet too."""
+        """What is for the conversations alone; the vault can be locked over a sheet, too."""
         if action == "stop_engine":
             return isinstance(self.screen, MainScreen)
+        if action == "backup":
+            return isinstance(self.screen, MainScreen) and not self._amnesic
         if action == "lock":
             return any(isinstance(screen, MainScreen) for screen in self.screen_stack)
         return True

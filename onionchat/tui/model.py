@@ -41,6 +41,7 @@ class Model:
         self.services = 0
         self.reachable = 0
         self.reachable_since: float | None = None
+        self.elsewhere = 0
         self.tick = 0.0
         self.starved_ms = 0.0
         self.clock_behind = 0.0
@@ -68,7 +69,7 @@ class Model:
         """The engine as a whole."""
         self.tor = status.tor
         self.services, self.reachable = status.services, status.reachable
-        self.reachable_since = status.reachable_since
+        self.reachable_since, self.elsewhere = status.reachable_since, status.elsewhere
         self.tick, self.starved_ms = status.tick, status.starved_ms
         self.clock_behind = status.clock_behind
 
@@ -148,7 +149,7 @@ class Model:
                 self.tor = notice.tor
             case notices.ReachabilityChanged():
                 self.services, self.reachable = notice.services, notice.reachable
-                self.reachable_since = notice.since
+                self.reachable_since, self.elsewhere = notice.since, notice.elsewhere
             case notices.Starved():
                 self.starved_ms = notice.milliseconds
             case _:

@@ -10,7 +10,7 @@ import re
 from datetime import datetime
 from typing import Final
 
-from ..control.replies import Contact, Lifetime, Message, Policy, Schedule, TorState
+from ..control.replies import Backup, Contact, Lifetime, Message, Policy, Schedule, TorState
 from ..control.text import plain
 
 MINUTE: Final = 60
@@ -38,6 +38,12 @@ _STATES: Final = {
     "received": "• new",
     "read": "",
 }
+
+
+def backup(made: Backup) -> str:
+    """What became of a backup."""
+    left = f"; not in it: {', '.join(map(name, made.left_out))}" if made.left_out else ""
+    return f"the backup was written, with {made.contacts} contact{'' if made.contacts == 1 else 's'}{left}"
 
 
 def name(text: str) -> str:

@@ -359,6 +359,7 @@ def test_status_of_an_engine_in_trouble() -> None:
         services=3,
         reachable=2,
         reachable_since=1.0,
+        elsewhere=1,
         starved_ms=2500.0,
     )
     with Actor(answer=lambda _: report) as engine:
@@ -367,6 +368,7 @@ def test_status_of_an_engine_in_trouble() -> None:
     assert "45 %, building circuits (system)" in look
     assert "2 of 3 addresses proven reachable, since 1970-01-01" in look
     assert "the clock is far off" in look
+    assert "another copy of this vault answers at 1 of your addresses" in look
     assert "waited 2500 ms" in look
 
 

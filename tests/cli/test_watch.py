@@ -16,6 +16,10 @@ STORY: list[tuple[n.AnyNotice, str]] = [
     (n.TorChanged(tor=TorState(mode="managed", percent=10, words="connecting")), "tor  10 %, connecting"),
     (n.TorChanged(tor=TorState(mode="managed", problem="no tor")), "tor  no tor"),
     (n.ReachabilityChanged(services=3, reachable=2), "addresses  2 of 3 proven reachable"),
+    (
+        n.ReachabilityChanged(services=3, reachable=2, elsewhere=1),
+        "addresses  2 of 3 proven reachable, 1 answered by another copy",
+    ),
     (n.VaultChanged(vault="open"), "vault  open"),
     (n.IdentityChanged(identity=ADA), "identity  Ada"),
     (n.InviteChanged(invite=OPEN, state="used"), "invite  eeee0001 used"),

@@ -47,6 +47,7 @@ def test_both_sides_end_with_the_same_link_and_session() -> None:
     assert (ours.sending, ours.receiving) == (theirs.receiving, theirs.sending)
     assert ours.sending != ours.receiving
     assert ours.resume_psk == theirs.resume_psk
+    assert ours.recovery_psk == theirs.recovery_psk
     names = type(ours.session).__slots__
     assert {name: getattr(ours.session, name) for name in names} == {
         name: getattr(theirs.session, name) for name in names
@@ -57,6 +58,7 @@ def test_both_sides_end_with_the_same_link_and_session() -> None:
         ours.sending,
         ours.receiving,
         ours.resume_psk,
+        ours.recovery_psk,
     ]
     assert len(set(secrets)) == len(secrets)
     assert {len(secret) for secret in secrets} == {32}
@@ -75,6 +77,7 @@ def test_every_handshake_has_secrets_of_its_own() -> None:
     first, second = (shaken(meeting)[0].secrets() for _ in range(2))
     assert first.session.session_id != second.session.session_id
     assert first.resume_psk != second.resume_psk
+    assert first.recovery_psk != second.recovery_psk
 
 
 def test_every_message_is_one_cell_and_looks_random() -> None:

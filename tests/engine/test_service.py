@@ -87,6 +87,8 @@ class Place:
         self.tor = PlayedTor()
         self.accepted = 0
         self.dial_works = True
+        self.leads_to: str | None = None
+        """Where dials come out, if not at our own sockets."""
 
     def add(self, key: OnionKey, name: str = "s") -> Path:
         path = self.folder / name
@@ -101,7 +103,7 @@ class Place:
         if not self.dial_works or socks != SOCKS:
             raise PeerUnreachable("nobody")
         connection = socket.socket(socket.AF_UNIX)
-        connection.connect(self.tor.running[onion].removeprefix("unix:"))
+        connection.connect(self.leads_to or self.tor.running[onion].removeprefix("unix:"))
         return connection
 
     def _accepted(self, connection: socket.socket) -> None:
@@ -146,6 +148,27 @@ async def test_reachable_is_what_was_dialled(tmp_path: Path, clock: MockClock) -
         clock.jump(RECHECK_SECONDS)
         await until(lambda: not place.services.reachable(key.public))
         assert place.tor.commands == ["add"]
+
+
+async def test_a_connection_that_comes_to_somebody_else_shows_that_they_have_our_keys(
+    tmp_path: Path, clock: MockClock
+) -> None:
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(tmp_path / "other"))
+        other.listen()
+        async with serving(tmp_path) as place:
+            place.leads_to = str(tmp_path / "other")
+            key = new_key()
+            place.add(key)
+            place.ready()
+            await until(lambda: place.services.elsewhere_count == 1)
+            assert not place.services.reachable(key.public)
+            place.dial_works = False  # nobody there: the other one may come back
+            await trio.sleep(300)
+            assert place.services.elsewhere_count == 1
+            place.dial_works, place.leads_to = True, None
+            await until(lambda: place.services.reachable(key.public))
+            assert place.services.elsewhere_count == 0
 
 
 async def test_one_service_that_is_not_reachable_says_so_for_all(tmp_path: Path, clock: MockClock) -> None:

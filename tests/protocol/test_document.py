@@ -132,6 +132,7 @@ CONSTANTS = {
     "silence": ("{:g} s and {} ticks", "constants.SILENCE_SECONDS constants.SILENCE_TICKS"),
     "waits between dials": ("{:g} s to {:g} s", "constants.DIAL_FIRST_SECONDS constants.DIAL_MAX_SECONDS"),
     "psks": ("{}", "protocol.keyring.MAX_PSKS"),
+    "refusals before the recovery psk": ("{}", "protocol.keyring.REFUSALS_TO_RECOVER"),
     "epoch due": (
         "after {} envelopes or {:,} s",
         "crypto.session.EPOCH_MESSAGES crypto.session.EPOCH_SECONDS",
@@ -315,6 +316,7 @@ CELL = "a cell that does not open, or is laid out wrongly"
 PART = "a body, part or KEM part against the rules"
 GREETING = "a greeting that cannot be read, or with no version or suite in common"
 INTENT = "CONTACT with a resume psk, or something else with the invite's; CONTACT without an onion"
+RECOVERY = "the recovery psk with anything but RESET"
 STEP_DOWN = "an older version or suite than was agreed before"
 TOO_FAST = "more cells than the peer's pace allows"
 HANDSHAKE_1 = "message 1 opens under none of the psks (wrong secret, used or revoked invite, stranger)"
@@ -341,6 +343,7 @@ ERRORS = {
     "a greeting that cannot be read": GREETING,
     "a peer that speaks no version that we know": GREETING,
     "a contact that steps down to an older version or suite": STEP_DOWN,
+    "a recovery key with which a session is resumed": RECOVERY,
     "another key than this contact's": "another static key than this contact's",
     "a handshake with a key that is not held any more": "a psk that was dropped during the handshake",
     "a window that is proposed beside another": WINDOW,

@@ -6,13 +6,16 @@ import pytest
 
 from onionchat.protocol import keyring
 from onionchat.protocol.keyring import MAX_PSKS
-from onionchat.protocol.record import ContactRecord, Psk
+from onionchat.protocol.record import RECOVERY, ContactRecord, Psk
 
 OLD, PRESENT = b"old     ", b"present "
 
 
 def psk(generation: int, session: bytes = PRESENT, name: int = 0) -> Psk:
     return Psk(generation=generation, key=bytes([generation, name]) * 16, session=session)
+
+
+KEY = b"recovery key".ljust(32)
 
 
 def holding(*psks: Psk) -> ContactRecord:
@@ -71,3 +74,46 @@ class TestConfirming:
         record = holding(psk(4, name=1), psk(4, name=2), psk(3), psk(2))
         keyring.confirm(record, 3)
         assert record.psks == [psk(4, name=1), psk(4, name=2)]
+
+
+class TestRecovering:
+    def recoverable(self, *psks: Psk, restored: bool = False) -> ContactRecord:
+        record = holding(*psks)
+        record.recovery_psk, record.introduced, record.restored = KEY, True, restored
+        return record
+
+    def test_who_was_restored_dials_with_the_recovery_psk_alone(self) -> None:
+        record = self.recoverable(psk(5), restored=True)
+        for turn in range(10):
+            assert keyring.to_dial_with(record, turn) == Psk(generation=5, key=KEY, session=RECOVERY)
+
+    def test_others_do_after_twelve_refusals_and_then_go_on_as_before(self) -> None:
+        record = self.recoverable(psk(9), psk(7, OLD))
+        dialled = [keyring.to_dial_with(record, turn).key == KEY for turn in range(39)]
+        assert [turn for turn, recovers in enumerate(dialled) if recovers] == [12, 25, 38]
+
+    @pytest.mark.parametrize("introduced", [False, True])
+    def test_nobody_does_without_one_or_to_an_address_of_an_invite(self, introduced: bool) -> None:
+        record = self.recoverable(psk(9))
+        record.introduced = introduced
+        record.recovery_psk = b"" if introduced else KEY
+        assert {keyring.to_dial_with(record, turn) for turn in range(26)} == {psk(9)}
+
+    def test_it_opens_message_1_at_the_pair_address_alone(self) -> None:
+        record = self.recoverable(psk(3), psk(2))
+        record.invite_psk = b"i" * 32
+        invited = Psk(generation=0, key=b"i" * 32, session=b"")
+        assert keyring.to_answer_with(record, at_invite=True) == (invited, psk(3), psk(2))
+        recovery = Psk(generation=3, key=KEY, session=RECOVERY)
+        assert keyring.to_answer_with(record, at_invite=False) == (psk(3), psk(2), recovery)
+        record.recovery_psk = b""
+        assert keyring.to_answer_with(record, at_invite=False) == (psk(3), psk(2))
+
+    def test_what_it_leaves_takes_the_place_of_all_others_and_it_is_not_among_them(self) -> None:
+        record = self.recoverable(*(psk(20 - place) for place in range(MAX_PSKS)))
+        used = keyring.to_dial_with(record, 12)
+        assert used.generation == 20
+        keyring.remember(record, psk(21), used)
+        assert record.psks == [psk(21), *(psk(20 - place) for place in range(MAX_PSKS - 1))]
+        keyring.confirm(record, used.generation)
+        assert record.psks == [psk(21)]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from onionchat.protocol.constants import OFF, ONCE
 from onionchat.protocol.record import (
+    BackupRecord,
     ContactRecord,
     GistRecord,
     IdentityRecord,
@@ -21,6 +22,7 @@ from onionchat.protocol.record import (
     Psk,
     SeenRecord,
     SessionRecord,
+    SettingsRecord,
     end_of,
     pack,
     unpack,
@@ -49,6 +51,12 @@ RECORDS = [
         static_secret=SECRET,
         psks=[PSK],
         invite_psk=SECRET,
+    ),
+    BackupRecord(
+        made=1.0,
+        settings=SettingsRecord(),
+        identities=[IdentityRecord(id=b"i", name="Ada", created=1.5)],
+        contacts=[],
     ),
     OutgoingRecord(id=b"o", sequence=1, kind="text", written=1.0, data=SECRET, until=float("inf")),
     MessageRecord(

@@ -14,10 +14,10 @@ from onionchat.protocol import commands as do
 from onionchat.protocol.batch import Batch
 from onionchat.protocol.cell import CellType, lay_out
 from onionchat.protocol.greeting import ResponderGreeting
+from onionchat.protocol.lines import SESSION_RENEWED
 from onionchat.protocol.link import Link
 from onionchat.protocol.pace import Pace
 from onionchat.protocol.record import SessionRecord, pack
-from onionchat.protocol.talk import SESSION_RENEWED
 
 from .test_losses import losing
 from .world import Person, World, can_talk, dials, friends, introduced

@@ -9,6 +9,7 @@ from .primitives import Refused
 
 PAYLOAD_1, PAYLOAD_2, PAYLOAD_3 = 704, 800, 1888
 RESUME, CONTACT, RESET = 0, 1, 2
+KEEPS_RECOVERY = 2  # a capability
 RESPONDER_DEFAULTS: list[Value] = [False, [1], [1], []]  # from the third field on
 PACE_DEFAULTS: list[Value] = [0, 2_000, 1]
 INITIATOR_DEFAULTS: list[Value] = [bytes(32), [1], [1], []]

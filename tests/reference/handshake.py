@@ -41,6 +41,7 @@ class Outcome:
     nhk_b: bytes
     session_id: bytes
     resume_psk: bytes
+    recovery_psk: bytes
     initiator_static: bytes
     responder_static: bytes
 
@@ -93,6 +94,7 @@ class Symmetric:
     def outcome(self, initiator_static: bytes, responder_static: bytes) -> Outcome:
         split = hkdf(salt=self.ck, ikm=b"", info=b"", size=128)
         okm = hkdf(salt=self.h, ikm=self.ck, info=b"onionchat/1 session", size=160)
+        recovery = hkdf(salt=self.h, ikm=self.ck, info=b"onionchat/1 recovery psk", size=32)
         return Outcome(
             k_i=split[0:32],
             k_r=split[64:96],
@@ -101,6 +103,7 @@ class Symmetric:
             nhk_b=okm[64:96],
             session_id=okm[96:128],
             resume_psk=okm[128:160],
+            recovery_psk=recovery,
             initiator_static=initiator_static,
             responder_static=responder_static,
         )

@@ -14,7 +14,7 @@ MAX_HELD = 6
 class Psk:
     key: bytes
     generation: int
-    session: bytes  # the id of the session that it belongs to
+    session: bytes  # the id of the session that it belongs to; the recovery psk belongs to none
 
 
 class Psks:
@@ -32,6 +32,10 @@ class Psks:
 
     def drop_through(self, generation: int) -> None:
         self.held = [psk for psk in self.held if psk.generation > generation]
+
+    def recovery(self, key: bytes) -> Psk:
+        """The recovery psk, which is not among them, as new as the newest of them."""
+        return Psk(key, max((psk.generation for psk in self.held), default=0), b"")
 
     def for_dial(self, session: bytes | None, refused: int) -> Psk:
         """Those of the present session first, then the others; the next one after each refusal, in turns."""

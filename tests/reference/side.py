@@ -28,6 +28,7 @@ from .contact import Contact
 from .delivery import Delivery, Outgoing
 from .greeting import (
     CONTACT,
+    KEEPS_RECOVERY,
     PAYLOAD_1,
     RESET,
     RESUME,
@@ -46,6 +47,7 @@ from .ratchet import Ratchet
 from .terms import Terms
 
 SETTLING_SECONDS = 60
+REFUSALS = 12  # before the recovery psk
 
 
 class Side:
@@ -62,6 +64,9 @@ class Side:
         self.resets = 0  # sessions that replaced another one
         self.versions: tuple[int, ...] = (1,)  # that this side speaks
         self.suites: tuple[int, ...] = (1,)
+        self.capabilities: tuple[int, ...] = (KEEPS_RECOVERY,)
+        self.recovery = b""  # the psk for who has none left; empty where one of the two keeps none
+        self.is_restored = False  # from a backup, and no session was begun since
 
     def want(self, pace: Pace) -> None:
         """Send at another pace from now on."""
@@ -75,6 +80,8 @@ class Side:
         psk, key = None, b""
         if self._joins:
             key = self.contact.invite.psk if self.contact.invite else b""
+        elif self._recovers:
+            psk, key = self.psks.recovery(self.recovery), self.recovery
         else:
             psk = self.psks.for_dial(self.session.id if self.session else None, self.refused)
             key = psk.key
@@ -118,6 +125,13 @@ class Side:
                 self._end(link, "a deadline passed")
         self.delivery.pass_time(now)
 
+    def restore(self) -> None:
+        """As if everything but the contact's own keys and the recovery psk were gone."""
+        for link in list(self.links):
+            self._end(link, "the vault is gone")
+        self.session, self.psks, self.delivery = None, Psks(), Delivery(self.delivery.lifetime)
+        self.is_restored = True
+
     def lose_session(self) -> None:
         """As if the state could not be read."""
         self._lose("its state cannot be read")
@@ -125,6 +139,19 @@ class Side:
     @property
     def _joins(self) -> bool:
         return not self.contact.is_inviter and not self.contact.is_in_contact
+
+    @property
+    def _recovers(self) -> bool:
+        """Whether the next dial is for the recovery psk."""
+        refused = self.refused % (REFUSALS + 1) == REFUSALS
+        return bool(self.recovery) and self.contact.is_introduced and (self.is_restored or refused)
+
+    def _is_held(self, psk: Psk) -> bool:
+        return psk in self.psks.held or (bool(self.recovery) and psk.key == self.recovery)
+
+    def _keep_recovery(self, outcome: Outcome, theirs: ResponderGreeting | InitiatorGreeting) -> None:
+        both = KEEPS_RECOVERY in theirs.capabilities and KEEPS_RECOVERY in self.capabilities
+        self.recovery = outcome.recovery_psk if both else b""
 
     def _end(self, link: Link, why: str) -> None:
         link.close(why)
@@ -149,6 +176,8 @@ class Side:
         psks: list[Psk | None] = [*self.psks.held]
         if self.contact.is_invite_psk_good_at(link.onion, now):
             psks.append(None)
+        if self.recovery and link.onion == self.contact.pair_onion:
+            psks.append(self.psks.recovery(self.recovery))
         for psk in psks:
             key = psk.key if psk else self.contact.invite.psk if self.contact.invite else b""
             responder = Responder(onion=link.onion, static_secret=secret, psk=key)
@@ -162,12 +191,15 @@ class Side:
         check_payload_1(payload)
         link.psk, link.responder, link.ratchet_secret = psk, responder, new_secret()
         link.says_reset = psk is not None and not self._holds(psk.session)
+        if psk is not None and psk.key == self.recovery:
+            link.says_reset = self.session is None or self.session.lost
         greeting = ResponderGreeting(
             ratchet=public_key(link.ratchet_secret),
             pace=link.own_pace,
             reset=link.says_reset,
             versions=self.versions,
             suites=self.suites,
+            capabilities=self.capabilities,
         )
         link.out.append(responder.write_2(greeting.payload()))
         link.state = State.AWAIT_MESSAGE_3
@@ -177,7 +209,7 @@ class Side:
         if initiator is None:
             raise ValueError("this link was not dialled here")
         greeting = read_responder(initiator.read_2(message))
-        if link.psk not in self.psks.held if link.psk else not self.contact.invite_psk_held:
+        if not self._is_held(link.psk) if link.psk else not self.contact.invite_psk_held:
             raise Refused("the psk was dropped")
         if link.psk is None:
             intent = CONTACT
@@ -186,11 +218,18 @@ class Side:
             intent = RESUME if resumes else RESET
         onion = self.contact.pair_onion if intent == CONTACT else bytes(32)
         own = InitiatorGreeting(
-            intent=intent, pace=link.own_pace, onion=onion, versions=self.versions, suites=self.suites
+            intent=intent,
+            pace=link.own_pace,
+            onion=onion,
+            versions=self.versions,
+            suites=self.suites,
+            capabilities=self.capabilities,
         )
         self._agree(greeting)
         message_3 = initiator.write_3(own.payload())
         outcome = initiator.outcome()
+        if intent == CONTACT:
+            self._keep_recovery(outcome, greeting)
         session = None
         if intent != RESUME:
             ratchet = Ratchet.initiator(outcome, greeting.ratchet, now)
@@ -209,7 +248,7 @@ class Side:
         self.contact.check_initiator(outcome.initiator_static)
         if link.psk is None and not self.contact.is_invite_psk_good_at(link.onion, now):
             raise Refused("the psk was dropped")
-        if link.psk is not None and link.psk not in self.psks.held:
+        if link.psk is not None and not self._is_held(link.psk):
             raise Refused("the psk was dropped")
         if (greeting.intent == CONTACT) != (link.psk is None):
             raise Refused("CONTACT with a resume psk, or something else with the invite's")
@@ -217,12 +256,15 @@ class Side:
             raise Refused("CONTACT without an onion")
         if greeting.intent == RESUME and link.says_reset:
             raise Refused("RESUME after it was told to reset")
+        if greeting.intent != RESET and link.psk is not None and link.psk.key == self.recovery:
+            raise Refused("the recovery psk with anything but RESET")
         self._agree(greeting)
         session = None
         if greeting.intent != RESUME:
             ratchet = Ratchet.responder(outcome, link.ratchet_secret, now)
             session = Session(outcome.session_id, ratchet, began_here=False)
         if greeting.intent == CONTACT:
+            self._keep_recovery(outcome, greeting)
             self._meet(link, outcome.initiator_static, greeting.onion)
         self._open(link, outcome, greeting.intent, session, now)
         if not self.contact.is_inviter:
@@ -263,7 +305,7 @@ class Side:
 
     def _begin(self, session: Session) -> None:
         """The session counts from now on; the side that dialled says hello."""
-        self.session = session
+        self.session, self.is_restored = session, False
         if session.began_here:
             self.delivery.take_back(Hello)
             self.delivery.queue(Hello(id=os.urandom(16)))

@@ -27,7 +27,7 @@ LATE = 4
 
 
 def outcome() -> Outcome:
-    names = ("k_i", "k_r", "sk", "hk_a", "nhk_b", "session_id", "resume_psk")
+    names = ("k_i", "k_r", "sk", "hk_a", "nhk_b", "session_id", "resume_psk", "recovery_psk")
     statics = {"initiator_static": os.urandom(32), "responder_static": os.urandom(32)}
     return Outcome(**{name: os.urandom(32) for name in names}, **statics)
 

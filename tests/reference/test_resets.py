@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from onionchat.protocol.backup import records_of
+from onionchat.protocol.lines import COPY_HERE, RESTORED_HERE, RESTORED_THERE
+from onionchat.protocol.record import BackupRecord, unpack
+
+from ..protocol.test_backup import backed_up
 from ..protocol.world import Person
-from .test_meeting import ROLES, Second, both_talk, hang_up, losing, settled, together
+from .test_meeting import ROLES, Second, both_talk, hang_up, losing, mixed, settled, together
 
 
 def forget(person: Person) -> None:
@@ -115,3 +120,60 @@ def test_an_envelope_that_does_not_open_makes_the_session_lost(role: str) -> Non
     world.until(lambda: "from Second" in real.texts())
     both_talk(world, real, second)
     assert len(real.lines()) == second.side.resets == 1
+
+
+# --- backups -----------------------------------------------------------------------------------------
+
+
+def restore(who: str, real: Person, second: Second) -> None:
+    """One of the two has nothing but what a backup holds."""
+    if who == "Second":
+        second.side.restore()
+        second.restart()
+        return
+    backup = unpack(backed_up(real), BackupRecord)
+    real.leave()
+    real.vault = dict(records_of(backup))
+    real.come_back()
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("who", ["Real", "Second"])
+@pytest.mark.parametrize("dialler", ["Real", "Second", "Real and Second"])
+def test_who_was_restored_from_a_backup_comes_back(role: str, who: str, dialler: str) -> None:
+    world, real, second = together(role)
+    both_talk(world, real, second)
+    assert len(second.side.recovery) == 32
+    assert second.side.recovery == real.record.recovery_psk
+    real.reachable, second.reachable = "Second" in dialler, "Real" in dialler
+    restore(who, real, second)
+    world.until(lambda: settled(real, second), seconds=7200)
+    both_talk(world, real, second)
+    world.run(300)
+    assert real.lines() == [RESTORED_HERE if who == "Real" else RESTORED_THERE]
+    assert second.side.resets == 1
+    assert second.side.recovery == real.record.recovery_psk
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_an_older_copy_is_told_of_the_newer_one(role: str) -> None:
+    world, real, second = together(role)
+    old = dict(real.vault)
+    for _ in range(3):
+        hang_up(world)
+        world.until(lambda: settled(real, second))
+    real.leave()
+    real.vault = old
+    real.come_back()
+    world.until(lambda: settled(real, second), seconds=7200)
+    both_talk(world, real, second)
+    assert real.lines() in ([COPY_HERE], [RESTORED_THERE])  # whoever dialled in the end
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_there_is_no_recovery_psk_where_one_of_the_two_keeps_none(role: str) -> None:
+    world, real, second = mixed(role)
+    second.side.capabilities = ()
+    world.until(lambda: settled(real, second))
+    assert second.side.recovery == real.record.recovery_psk == b""
+    both_talk(world, real, second)

@@ -109,7 +109,7 @@ def test_the_cost_follows_the_machine_and_is_kept(
         asked.append(cost)
         return bytes(32)
 
-    monkeypatch.setattr(opening, "_available_memory", lambda: available)
+    monkeypatch.setattr(opening, "available_memory", lambda: available)
     monkeypatch.setattr(opening, "unlocking_key", cheap)
     made = create_vault(tmp_path / "v", PASSPHRASE, random=os.urandom)
     made.close()
@@ -120,7 +120,7 @@ def test_the_cost_follows_the_machine_and_is_kept(
 
 def test_the_memory_at_hand_is_known() -> None:
     installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    assert 16 * MIB < opening._available_memory() <= installed
+    assert 16 * MIB < opening.available_memory() <= installed
 
 
 def test_a_later_format_is_left_alone(folder: Path) -> None:

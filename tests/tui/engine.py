@@ -91,9 +91,11 @@ class FakeEngine:
         self.amnesic = False
         self.passphrase = "correct"
         self.ways = replies.VaultWays(key_file=False, credential=b"", memory=512, passes=3, wait=0.0)
+        self.backup = replies.Backup(identities=1, contacts=1, left_out=[])
         self.tor = READY
         self.services, self.reachable = 2, 2
         self.clock_behind = 0.0
+        self.elsewhere = 0
         self.identities: list[replies.Identity] = []
         self.contacts: list[replies.Contact] = []
         self.policy = replies.Policy(
@@ -179,6 +181,8 @@ class FakeClient:
                 return self._unlock(request)
             case requests.VaultShow():
                 return engine.ways
+            case requests.BackupMake():
+                return engine.backup
             case requests.IdentityList():
                 return replies.Identities(identities=engine.identities)
             case requests.ContactList():
@@ -203,6 +207,7 @@ class FakeClient:
             reachable=engine.reachable,
             tick=2.0,
             clock_behind=engine.clock_behind,
+            elsewhere=engine.elsewhere,
         )
 
     def _unlock(self, request: requests.Unlock) -> AnyResult:

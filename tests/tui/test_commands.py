@@ -63,6 +63,7 @@ SCREENS: dict[str, list[str]] = {
     "burn messages": ["shift+tab", "shift+tab", "b"],
     "burn identity": ["ctrl+g", "d"],
     "stop": ["ctrl+s"],
+    "backup": ["f8"],
 }
 
 

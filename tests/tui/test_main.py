@@ -532,6 +532,15 @@ async def test_a_bug_shows_no_traceback(capsys: pytest.CaptureFixture[str]) -> N
     assert app.return_code == 1
 
 
+async def test_another_copy_of_the_vault_is_told() -> None:
+    engine = engine_with_bob()
+    engine.elsewhere = 1
+    app = engine.app()
+    async with app.run_test(size=(160, 24)) as pilot:
+        await pilot.pause()
+        assert "another copy of your vault is in use" in shown(app, "StatusBar")
+
+
 async def test_a_computer_whose_clock_was_set_back_is_told_so() -> None:
     engine = engine_with_bob()
     engine.clock_behind = 2 * 86400.0

@@ -121,7 +121,10 @@ def test_tor_and_reachability(model: Model) -> None:
     )
     assert (model.services, model.reachable, model.tick) == (1, 0, 2.0)
     model.apply(notices.TorChanged(tor=TorState(mode="managed", percent=10, words="connecting")))
+    model.apply(notices.ReachabilityChanged(services=4, reachable=3, elsewhere=1))
+    assert model.elsewhere == 1
     model.apply(notices.ReachabilityChanged(services=3, reachable=3, since=NOW))
+    assert model.elsewhere == 0
     model.apply(notices.Starved(milliseconds=300))
     model.apply(notices.Stopping())
     assert model.tor.percent == 10

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 from textual import events
@@ -12,7 +14,7 @@ from onionchat.tui.screens.main import MainScreen
 from onionchat.tui.screens.naming import IdentitySheet
 from onionchat.tui.widgets.choices import Choices
 from onionchat.tui.widgets.contact_list import ContactList
-from onionchat.tui.widgets.entry import Composer, Draft, Entry
+from onionchat.tui.widgets.entry import Composer, Draft, Entry, Secret
 
 from .engine import CODE, DAY, NOW, FakeEngine, contact, identity, lines, message, shown
 
@@ -538,3 +540,55 @@ async def test_escape_changes_nothing(engine: FakeEngine) -> None:
             await pilot.pause()
             assert isinstance(app.screen, MainScreen)
         assert {type(one) for one in engine.asked} <= {requests.Here}
+
+
+# --- backups -----------------------------------------------------------------------------------------
+
+
+async def test_a_backup_is_made_of_what_was_typed(engine: FakeEngine, tmp_path: Path) -> None:
+    engine.backup = replies.Backup(identities=2, contacts=1, left_out=["Carol", "Boss"])
+    app = engine.app()
+    async with app.run_test(size=(160, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press("f8")
+        await pilot.pause()
+        for text in (str(tmp_path / "file"), "the vault's", "pass", "pass"):
+            await pilot.press(*text, "enter")
+        await pilot.pause()
+        assert engine.of(requests.BackupMake) == [
+            requests.BackupMake(file=str(tmp_path / "file"), passphrase="the vault's", new="pass")
+        ]
+        assert isinstance(app.screen, MainScreen)
+        await pilot.pause()
+        assert "with 1 contact; not in it: Carol, Boss" in shown(app)
+
+
+async def test_a_backup_is_not_made_of_less(engine: FakeEngine) -> None:
+    engine.refuse[requests.BackupMake] = ControlError("wrong-passphrase", "not the vault's")
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("f8")
+        await pilot.pause()
+        await pilot.press("f", "enter", "p", "enter", "n", "enter", "m", "enter")
+        await pilot.pause()
+        assert "the two are not the same" in shown(app, "#sheet")
+        await pilot.press("enter", "enter")
+        await pilot.pause()
+        assert "something is missing" in shown(app, "#sheet")
+        assert not engine.of(requests.BackupMake)
+        assert isinstance(app.focused, Secret)
+        app.screen.query_one("#new", Secret).focus()
+        await pilot.press("n", "enter", "n", "enter")
+        await pilot.pause()
+        assert "not the vault's" in shown(app, "#sheet")
+        assert [secret.value for secret in app.screen.query(Secret)] == ["", "", ""]
+
+
+async def test_what_lives_in_memory_alone_is_not_backed_up(engine: FakeEngine) -> None:
+    app = engine.app(amnesic=True)
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("f8")
+        await pilot.pause()
+        assert isinstance(app.screen, MainScreen)

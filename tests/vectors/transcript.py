@@ -78,6 +78,7 @@ OUTCOME = (
     "header-responder",
     "session-id",
     "resume-psk",
+    "recovery-psk",
 )
 
 
@@ -90,7 +91,7 @@ def outcome(initiator: LinkSecrets, responder: LinkSecrets) -> dict[str, bytes]:
     ):
         session = side.session
         names = (session.root, session.header_initiator, session.header_next_responder, session.session_id)
-        found.append(dict(zip(OUTCOME, (*keys, *names, side.resume_psk), strict=True)))
+        found.append(dict(zip(OUTCOME, (*keys, *names, side.resume_psk, side.recovery_psk), strict=True)))
     assert found[0] == found[1]
     return found[0]
 

@@ -78,6 +78,8 @@ class StatusBar(Static):
         parts = [wording.tor(model.tor)]
         if model.tor.ready:
             parts.append(wording.reachability(model.services, model.reachable, model.reachable_since, now))
+        if model.elsewhere:
+            parts.append("another copy of your vault is in use: use one alone")
         contact = model.contacts.get(model.conversation or "")
         if contact is not None:
             parts.append(f"{wording.schedule(contact.schedule)}, {contact.schedule.megabytes:.0f} MB a day")
@@ -88,7 +90,7 @@ class StatusBar(Static):
         if model.clock_behind:
             late = wording.short_span(model.clock_behind)
             parts.append(f"the computer's clock is {late} behind: set it right")
-        self.set_class(bool(model.tor.problem), "-problem")
+        self.set_class(bool(model.tor.problem or model.elsewhere), "-problem")
         self.set_class(model.tor.ready and 0 < model.services <= model.reachable, "-good")
         self.update(Content(" │ ".join(parts)))
 
