@@ -8,10 +8,14 @@ SHELL := /bin/bash
 demo: .venv/ready tor
 	@$(BIN)/onionchat demo
 
-# WITHOUT names what need not run again.
+# WITHOUT names what need not run again. What fails while every processor is busy with other tests is shown, and has to
+# pass alone.
 test: .venv/ready tor
-	@$(BIN)/python -m pytest -n auto tests $(addprefix --ignore=tests/,system $(WITHOUT))
-	@$(BIN)/python -m pytest tests/system
+	@$(call alone,-n auto tests $(addprefix --ignore=tests/,system $(WITHOUT)))
+	@$(call alone,tests/system)
+
+alone = $(BIN)/python -m pytest $(1) \
+  || { [ $$? = 1 ] && echo "once more, alone: what failed" && $(BIN)/python -m pytest $(patsubst auto,0,$(1)) --lf --lfnf=none; }
 
 lint: .venv/ready
 	@$(BIN)/ruff check .
