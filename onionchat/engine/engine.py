@@ -104,6 +104,7 @@ class Engine:
         Raises:
             StoreError: it cannot be read; it is closed again.
         """
+        self.clock.start_over()
         try:
             book = Book(vault, self.around, self.pace, self._vault_failed, self.clock)
         except StoreError:
