@@ -149,6 +149,9 @@ def _look(report: StatusReport) -> str:
     ]
     if report.vault == "open":
         rows.append(("timing", _timing(report)))
+    if report.vault == "open" and not report.amnesic:
+        idle = f"by itself when nobody was there for {in_words(report.lock_after)}"
+        rows.append(("lock", idle if report.lock_after else "not by itself"))
     if tor.problem:
         rows.append(("problem", tor.problem))
     if report.elsewhere:

@@ -317,7 +317,22 @@ def test_status_for_people(engine: Actor) -> None:
             "timing     no real-time priority: heavy load may show in the timing "
             "(docs/operations.md, «Real-time priority»)"
         ),
+        "lock       not by itself",
     ]
+
+
+def test_status_says_when_the_vault_locks_itself() -> None:
+    report = StatusReport(
+        version="1",
+        pid=1,
+        vault="open",
+        amnesic=False,
+        tor=TorState(mode="managed"),
+        tick=2.0,
+        lock_after=900,
+    )
+    with Actor(answer=lambda _: report) as engine:
+        assert "lock       by itself when nobody was there for 15 min" in engine.run("status").stdout
 
 
 @pytest.mark.parametrize(
