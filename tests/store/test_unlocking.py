@@ -460,3 +460,31 @@ def test_keys_of_ways_are_forgotten_at_closing(folder: Path, vault: DiskVault) -
     other.close()
     del other
     assert kept() is None  # at once, not when rubbish is collected
+
+
+def test_clearing_rows_that_was_cut_short_is_done_at_the_next_opening(
+    folder: Path, vault: DiskVault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault.unlocking.set_duress(PASSPHRASE, "duress")
+    log = folder / "sealed" / "rows-wal"
+    kept = log.read_bytes()
+    vault.close()
+    truncate = disk.truncate
+
+    def cut_short(descriptor: int, size: int) -> None:
+        truncate(descriptor, size)
+        if Path(f"/proc/self/fd/{descriptor}").readlink().name == "rows":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(disk, "truncate", cut_short)
+        with pytest.raises(KeyboardInterrupt):
+            opened(folder, "duress")
+    assert (folder / "sealed" / "rows").stat().st_size == 0
+    assert kept
+    log.write_bytes(kept)  # as it is left where the disk had no room to fold it in
+    again = opened(folder, "duress")
+    assert everything(again) == {}
+    put_all(again, STATE)
+    again.close()
+    assert content(opened(folder, "duress")) == STATE
