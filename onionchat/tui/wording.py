@@ -54,8 +54,8 @@ def ways(found: VaultWays) -> str:
     words = "were made" if found.recovery else "there are none"
     return (
         f"Unlocking takes {beside + ' and ' if beside else ''}{needed[-1]}. Each guess at the passphrase "
-        f"takes {found.memory} MiB of memory. Recovery words: {words}. Whether a second passphrase burns the vault "
-        "is not shown."
+        f"takes {found.memory} MiB of memory. Recovery words: {words}. Whether a second passphrase burns the "
+        "vault is not shown."
     )
 
 
