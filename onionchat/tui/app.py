@@ -75,7 +75,7 @@ class OnionchatApp(App[None]):
         Binding(
             "ctrl+s", "stop_engine", "Stop engine", tooltip="Stop the engine too: nobody can reach you then."
         ),
-        Binding("f7", "ways", "Unlocking", tooltip="See and change what unlocks the vault."),
+        Binding("f4", "ways", "Unlocking", tooltip="See and change what unlocks the vault."),
         Binding("f8", "backup", "Backup", tooltip="Write identities and contacts to a sealed file."),
         Binding(
             "f9",

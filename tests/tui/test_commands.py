@@ -64,10 +64,10 @@ SCREENS: dict[str, list[str]] = {
     "burn identity": ["ctrl+g", "d"],
     "stop": ["ctrl+s"],
     "backup": ["f8"],
-    "ways": ["f7"],
-    "passphrase": ["f7", "enter"],
-    "key file": ["f7", "down", "enter"],
-    "recovery words": ["f7", "down", "down", "down", "enter"],
+    "ways": ["f4"],
+    "passphrase": ["f4", "enter"],
+    "key file": ["f4", "down", "enter"],
+    "recovery words": ["f4", "down", "down", "down", "enter"],
 }
 
 

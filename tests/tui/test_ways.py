@@ -22,7 +22,7 @@ from onionchat.tui.widgets.choices import Choices
 from onionchat.tui.widgets.entry import Entry, Secret
 
 from ..client.authenticator import Authenticator
-from .engine import FakeEngine, lines, shown
+from .engine import FakeEngine, contact, identity, lines, shown
 
 CHANGES = (
     requests.VaultPassphrase,
@@ -35,7 +35,10 @@ CHANGES = (
 
 @pytest.fixture
 def engine() -> FakeEngine:
-    return FakeEngine()
+    """With a conversation, so that the key is pressed where one writes."""
+    engine = FakeEngine()
+    engine.identities, engine.contacts = [identity()], [contact()]
+    return engine
 
 
 def changes(engine: FakeEngine) -> list[requests.AnyRequest]:
@@ -46,10 +49,15 @@ def choices(app: OnionchatApp) -> list[str]:
     return [str(option.prompt) for option in app.screen.query_one(Choices).options]
 
 
+def at(app: OnionchatApp) -> object:
+    """The screen, whatever was known of it before."""
+    return app.screen
+
+
 async def choose(app: OnionchatApp, pilot: Pilot[None], label: str) -> None:
     """Open the sheet if it is not there, and one of its lines."""
     if not isinstance(app.screen, WaysSheet):
-        await pilot.press("f7")
+        await pilot.press("f4")
         await pilot.pause()
     app.screen.query_one(Choices).highlighted = choices(app).index(label)
     await pilot.press("enter")
@@ -73,11 +81,11 @@ async def test_what_there_is_is_shown_and_never_whether_a_passphrase_burns(
     seen = set()
     for there in (duress, not duress):
         engine.ways = replace(engine.ways, recovery=False, duress=there)
-        app = engine.app()
+        app = engine.app(conversation="c1")
         async with app.run_test(size=size) as pilot:
             await pilot.pause()
-            assert "f7 unlocking" in shown(app, "KeyBar")
-            await pilot.press("f7")
+            assert "f4 unlocking" in shown(app, "KeyBar")
+            await pilot.press("f4")
             await pilot.pause()
             text = shown(app, "#sheet")
             assert "Unlocking takes the passphrase. Each guess" in text
@@ -94,7 +102,7 @@ async def test_what_there_is_is_shown_and_never_whether_a_passphrase_burns(
 
 async def test_factors_that_there_are_can_be_removed(engine: FakeEngine) -> None:
     engine.ways = replace(engine.ways, key_file=True, credential=b"c", recovery=True, duress=False)
-    app = engine.app()
+    app = engine.app(conversation="c1")
     async with app.run_test() as pilot:
         await pilot.pause()
         for label, request in (
@@ -122,7 +130,7 @@ async def test_factors_that_there_are_can_be_removed(engine: FakeEngine) -> None
 async def test_a_new_passphrase_is_judged_and_typed_twice(
     engine: FakeEngine, label: str, request_made: requests.AnyRequest
 ) -> None:
-    app = engine.app()
+    app = engine.app(conversation="c1")
     async with app.run_test() as pilot:
         await pilot.pause()
         await choose(app, pilot, label)
@@ -144,7 +152,7 @@ async def test_a_new_passphrase_is_judged_and_typed_twice(
 
 
 async def test_six_words_are_offered(engine: FakeEngine) -> None:
-    app = engine.app()
+    app = engine.app(conversation="c1")
     async with app.run_test() as pilot:
         await pilot.pause()
         await choose(app, pilot, "Change the passphrase")
@@ -163,7 +171,7 @@ async def test_six_words_are_offered(engine: FakeEngine) -> None:
 
 async def test_recovery_words_count_once_the_engine_has_them(engine: FakeEngine) -> None:
     engine.refuse[requests.VaultRecovery] = ControlError("wrong-passphrase", "not the vault's passphrase")
-    app = engine.app()
+    app = engine.app(conversation="c1")
     async with app.run_test() as pilot:
         await pilot.pause()
         await choose(app, pilot, "Make recovery words")
@@ -188,7 +196,7 @@ async def test_recovery_words_count_once_the_engine_has_them(engine: FakeEngine)
 
 async def test_a_key_file_is_made_and_asked_for(engine: FakeEngine, tmp_path: Path) -> None:
     path = tmp_path / "key"
-    app = engine.app()
+    app = engine.app(conversation="c1")
     async with app.run_test() as pilot:
         await pilot.pause()
         await choose(app, pilot, "Add a key file")
@@ -214,7 +222,7 @@ async def test_a_security_key_is_enrolled(engine: FakeEngine, monkeypatch: pytes
         raise ConfigError("no security key was found")
 
     monkeypatch.setattr(security_key, "find", absent)
-    app = engine.app()
+    app = engine.app(conversation="c1")
     async with app.run_test() as pilot:
         await pilot.pause()
         await choose(app, pilot, "Add a security key")
@@ -237,7 +245,7 @@ async def test_a_security_key_is_enrolled(engine: FakeEngine, monkeypatch: pytes
 
 async def test_a_refusal_stays_and_empties_what_was_typed(engine: FakeEngine) -> None:
     engine.refuse[requests.VaultPassphrase] = ControlError("wrong-passphrase", "not the vault's passphrase")
-    app = engine.app()
+    app = engine.app(conversation="c1")
     async with app.run_test() as pilot:
         await pilot.pause()
         await choose(app, pilot, "Change the passphrase")
@@ -261,7 +269,7 @@ LABELS = [
 @pytest.mark.parametrize("size", [(80, 24), (40, 24)])
 @pytest.mark.parametrize("label", LABELS)
 async def test_escape_leaves_all_as_it_was(engine: FakeEngine, label: str, size: tuple[int, int]) -> None:
-    app = engine.app()
+    app = engine.app(conversation="c1")
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         await choose(app, pilot, label)
@@ -272,15 +280,15 @@ async def test_escape_leaves_all_as_it_was(engine: FakeEngine, label: str, size:
             assert app.screen.query_one("#sheet-body").region.contains_region(field.region)
         await pilot.press("escape")
         await pilot.pause()
-        assert isinstance(app.screen, WaysSheet)
+        assert isinstance(at(app), WaysSheet)
         await pilot.press("escape")
         await pilot.pause()
-        assert isinstance(app.screen, MainScreen)
+        assert isinstance(at(app), MainScreen)
         assert changes(engine) == []
 
 
 async def test_escape_waits_for_a_change_that_is_under_way(engine: FakeEngine) -> None:
-    app = engine.app()
+    app = engine.app(conversation="c1")
     async with app.run_test() as pilot:
         await pilot.pause()
         await choose(app, pilot, "Remove the second passphrase")
@@ -288,15 +296,15 @@ async def test_escape_waits_for_a_change_that_is_under_way(engine: FakeEngine) -
         assert isinstance(sheet, way.RemoveDuress)
         sheet.send(sheet.request("p"))
         sheet.action_back()
-        assert sheet.is_current
+        assert at(app) is sheet
         await pilot.pause()
         await pilot.pause()
-        assert not sheet.is_current
+        assert isinstance(at(app), WaysSheet)
         assert "No passphrase burns the vault" in shown(app, "#sheet")
 
 
 async def test_locking_takes_the_sheets_along(engine: FakeEngine) -> None:
-    app = engine.app()
+    app = engine.app(conversation="c1")
     async with app.run_test() as pilot:
         await pilot.pause()
         await choose(app, pilot, "Make recovery words")
@@ -312,19 +320,19 @@ async def test_what_lives_in_memory_alone_has_no_ways(engine: FakeEngine) -> Non
     app = engine.app(amnesic=True)
     async with app.run_test() as pilot:
         await pilot.pause()
-        await pilot.press("f7")
+        await pilot.press("f4")
         await pilot.pause()
-        assert isinstance(app.screen, MainScreen)
+        assert isinstance(at(app), MainScreen)
 
 
 async def test_an_engine_that_does_not_tell_the_ways_says_why(engine: FakeEngine) -> None:
     engine.refuse[requests.VaultShow] = ControlError("vault-corrupt", "the vault is damaged")
-    app = engine.app()
+    app = engine.app(conversation="c1")
     async with app.run_test() as pilot:
         await pilot.pause()
-        await pilot.press("f7")
+        await pilot.press("f4")
         await pilot.pause()
         assert "the vault is damaged" in shown(app, "#sheet").lower()
         await pilot.press("enter", "escape")
         await pilot.pause()
-        assert isinstance(app.screen, MainScreen)
+        assert isinstance(at(app), MainScreen)
