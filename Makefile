@@ -9,10 +9,11 @@ demo: .venv/ready tor
 	@$(BIN)/onionchat demo
 
 # WITHOUT names what need not run again. What fails while every processor is busy with other tests is shown, and has to
-# pass alone.
+# pass alone. The observer needs a machine that does nothing else.
 test: .venv/ready tor
 	@$(call alone,-n auto tests $(addprefix --ignore=tests/,system $(WITHOUT)))
-	@$(call alone,tests/system)
+	@$(call alone,-n auto --dist loadfile tests/system --ignore=tests/system/test_observe.py)
+	@$(call alone,tests/system/test_observe.py)
 
 alone = $(BIN)/python -m pytest $(1) \
   || { [ $$? = 1 ] && echo "once more, alone: what failed" && $(BIN)/python -m pytest $(patsubst auto,0,$(1)) --lf --lfnf=none; }
