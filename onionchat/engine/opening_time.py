@@ -1,8 +1,7 @@
 """The time that unlocking takes beyond the passphrase's own cost: the same for a full vault and an empty one.
 
 Laws: an empty vault that was left by the passphrase for duress opens quicker than a full one does; who stands
-beside must not see by that which it was. Waiting is all that is done here, and only up to a fixed part of
-that cost: a vault that takes longer takes longer.
+beside must not see by that which it was. Waiting is all that is done here, and only up to a fixed time: a vault that takes longer takes longer.
 """
 
 from __future__ import annotations
@@ -12,8 +11,9 @@ from collections.abc import Callable
 from typing import Final
 
 EVEN_PART: Final = 0.5
-"""What opening may take beyond the passphrase's cost, as a part of that: some 100,000 messages, on a quick
-machine as on a slow one."""
+EVEN_SECONDS: Final = 0.4
+"""What opening takes at least beyond the passphrase's cost: that part of it, and no more than that. It is
+about what 100,000 messages take."""
 
 
 class OpeningTime:
@@ -34,7 +34,7 @@ class OpeningTime:
     def begin(self) -> None:
         """The passphrase's cost was paid just now."""
         now = self._clock()
-        self._until = now + EVEN_PART * (now - self._begun)
+        self._until = now + min(EVEN_PART * (now - self._begun), EVEN_SECONDS)
 
     def wait(self) -> None:
         """It is open: return when it may be said."""

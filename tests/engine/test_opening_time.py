@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from onionchat.engine.opening_time import EVEN_PART, OpeningTime
+from onionchat.engine.opening_time import EVEN_PART, EVEN_SECONDS, OpeningTime
 
 
 class Time:
@@ -16,18 +16,18 @@ class Time:
 
 
 COST = 7.0
-EVEN_SECONDS = EVEN_PART * COST
 
 
-@pytest.mark.parametrize("work", [0.0, 0.1, EVEN_SECONDS])
-def test_little_work_and_much_end_at_the_same_moment(work: float) -> None:
+@pytest.mark.parametrize(("cost", "even"), [(COST, EVEN_SECONDS), (0.5, 0.5 * EVEN_PART)])
+@pytest.mark.parametrize("work", [0.0, 0.1, 0.25])
+def test_little_work_and_much_end_at_the_same_moment(work: float, cost: float, even: float) -> None:
     time = Time()
     taken = OpeningTime(clock=lambda: time.now, sleep=time.sleep)
-    time.now += COST
+    time.now += cost
     taken.begin()
     time.now += work
     taken.wait()
-    assert time.now == pytest.approx(1000 + COST + EVEN_SECONDS)
+    assert time.now == pytest.approx(1000 + cost + even)
 
 
 def test_nothing_is_added_to_what_takes_longer() -> None:
