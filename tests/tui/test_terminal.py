@@ -109,6 +109,25 @@ async def test_writing_quitting_and_what_is_left(tmp_path: Path) -> None:
     assert engine.of(requests.Stop) == []
 
 
+async def test_recovery_words_are_made_and_the_passphrase_is_never_shown(tmp_path: Path) -> None:
+    engine = engine_with("hello")
+    async with running(engine, tmp_path, conversation="c1") as (terminal, _):
+        await terminal.until("To Bob as Ada")
+        await terminal.until("unlocking")
+        terminal.press(b"\x1bOS")
+        await terminal.until("Make recovery words")
+        terminal.press(b"\x1b[B\x1b[B\x1b[B\r")
+        await terminal.until("Write these words down")
+        terminal.press(b"hunter2\r")
+        await terminal.until("The twelve words open the vault once")
+        (asked,) = engine.of(requests.VaultRecovery)
+        assert asked.passphrase == "hunter2"
+        first = " ".join((asked.words or "").split()[:2])  # one alone may be a word of the screen
+        assert not any(first in line for line in terminal.lines)
+    assert first.encode() in terminal.raw
+    assert b"hunter" not in terminal.raw
+
+
 async def test_keys_that_come_all_at_once_keep_their_order(tmp_path: Path) -> None:
     engine = engine_with()
     engine.vault = "locked"

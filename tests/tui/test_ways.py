@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import threading
 from pathlib import Path
 
 import pytest
@@ -242,6 +244,34 @@ async def test_a_security_key_is_enrolled(engine: FakeEngine, monkeypatch: pytes
         assert asked.credential
         assert len(asked.security_key or b"") == 32
         assert isinstance(app.screen, WaysSheet)
+
+
+async def test_escape_ends_the_waiting_for_a_security_key(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, touched = threading.Event(), threading.Event()
+    key = Authenticator("1234")
+
+    def slow() -> Authenticator:
+        asked.set()
+        touched.wait()
+        return key
+
+    monkeypatch.setattr(security_key, "find", slow)
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await choose(app, pilot, "Add a security key")
+        await pilot.press("p", "enter", *"1234", "enter")
+        await asyncio.to_thread(asked.wait)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert isinstance(app.screen, WaysSheet)
+        touched.set()
+        await settled(app, pilot)
+        assert isinstance(app.screen, WaysSheet)
+        assert not [each for each in app.workers if each.name == "_add"]
+        assert changes(engine) == []
 
 
 async def test_a_refusal_stays_and_empties_what_was_typed(engine: FakeEngine) -> None:
