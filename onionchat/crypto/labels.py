@@ -21,6 +21,7 @@ RECOVERY_PSK: Final = b"onionchat/1 recovery psk"
 SESSION_AD: Final = b"onionchat/1 session ad"
 ROOT: Final = b"onionchat/1 root"
 ROOT_WITH_KEM: Final = b"onionchat/1 root with kem"
+BOX: Final = b"onionchat/1 box"
 
 CHAIN: Final = b"onionchat/1 ck"
 """BLAKE2b ``person`` of the chain step."""
