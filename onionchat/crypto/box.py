@@ -11,8 +11,9 @@ from typing import Final
 from . import RandomSource
 from .kdf import hkdf_sha512
 from .keys import KEY_SIZE, KeyPair
-from .labels import BOX
 from .sealing import OVERHEAD, seal, unseal
+
+LABEL: Final = b"onionchat/1 box"
 
 BOX_OVERHEAD: Final = KEY_SIZE + OVERHEAD
 """Bytes that sealing adds: an ephemeral public key, nonce and tag."""
@@ -42,4 +43,4 @@ def open_sealed(owner: KeyPair, sealed: bytes, *, ad: bytes) -> bytes:
 
 
 def _key(shared: bytes, ephemeral: bytes, public: bytes) -> bytes:
-    return hkdf_sha512(salt=b"", ikm=shared, info=BOX + ephemeral + public, size=KEY_SIZE)
+    return hkdf_sha512(salt=b"", ikm=shared, info=LABEL + ephemeral + public, size=KEY_SIZE)

@@ -2,7 +2,7 @@
 
 Laws: a label belongs to one derivation and to no other, and begins ``onionchat/1 ``. Those given to BLAKE2b
 as ``person`` have at most 16 bytes. Changing one makes another protocol. (A vault's own, which no other
-program has to know, are in ``store``.)
+program has to know, are in ``store``, and its box's in ``box``.)
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ RECOVERY_PSK: Final = b"onionchat/1 recovery psk"
 SESSION_AD: Final = b"onionchat/1 session ad"
 ROOT: Final = b"onionchat/1 root"
 ROOT_WITH_KEM: Final = b"onionchat/1 root with kem"
-BOX: Final = b"onionchat/1 box"
 
 CHAIN: Final = b"onionchat/1 ck"
 """BLAKE2b ``person`` of the chain step."""

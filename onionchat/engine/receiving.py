@@ -17,8 +17,7 @@ from ..crypto.keys import KeyPair
 from ..errors import CryptoError, RemoteProtocolError, StoreError
 from ..protocol import commands as do
 from ..protocol import events
-from ..protocol.box import SEALED_SIZE, KeptLink, envelopes_in, link_to_keep, share
-from ..protocol.constants import BOX_PLACES
+from ..protocol.box import BOX_PLACES, SEALED_SIZE, KeptLink, envelopes_in, link_to_keep, share
 from ..protocol.record import BoxRecord, pack
 from ..store import BoxFile, remove_box
 
@@ -59,6 +58,8 @@ class Receiver:
                     if filled is not None:
                         self._box.put(*filled)
                 except (RemoteProtocolError, CryptoError, StoreError):
+                    link.ended = True
+                if link.ended:
                     self._end(number)
             case events.LinkEnded():
                 self._end(number)

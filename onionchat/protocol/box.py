@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 from ..crypto import RandomSource
 from ..crypto.box import BOX_OVERHEAD, open_sealed, seal_to
 from ..crypto.keys import KeyPair
-from ..errors import CryptoError, RemoteProtocolError
+from ..errors import CryptoError
 from .cell import CellType
 from .commands import Key
-from .constants import BOX_PLACES, ENVELOPE_SIZE, MAX_UNANSWERED
+from .constants import ENVELOPE_SIZE, MAX_UNANSWERED
 from .link import Arrived, Link
 from .record import BoxRecord
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from .contact import Contact
     from .events import BoxOpened
     from .talk import Talk
+
+BOX_PLACES: Final = 4096
+"""Envelopes that are kept, of all contacts together."""
 
 SEALED_SIZE: Final = ENVELOPE_SIZE + BOX_OVERHEAD
 """Bytes of an envelope in the box."""
@@ -63,6 +66,8 @@ class KeptLink:
 
     def __init__(self, link: Link, *, public: bytes, first: int, places: int, random: RandomSource) -> None:
         self.number = link.number
+        self.ended = False
+        """The peer has closed it, or sends more than it has places for."""
         self._link = link
         self._public = public
         self._next = first
@@ -75,19 +80,20 @@ class KeptLink:
         return deadline is not None and deadline <= now
 
     def receive(self, cell: bytes, now: float) -> tuple[int, bytes] | None:
-        """A place, and what belongs into it; None where the cell brought nothing.
+        """A place, and what belongs into it; None where the cell brought nothing, or the link has ``ended``.
 
         Raises:
-            RemoteProtocolError, CryptoError: the link must end, and nothing of this cell counts: the peer
-                closes it or breaks its rules, or its places are used up.
+            RemoteProtocolError, CryptoError: the peer breaks its rules; the link must end.
         """
         arrived = self._link.receive(cell, random=self._random, now=now)
         if not isinstance(arrived, Arrived) or arrived.cell_type is CellType.CLOSE:
-            raise RemoteProtocolError("the peer has closed the link")
+            self.ended = True
+            return None
         if arrived.cell_type is not CellType.ENVELOPE:  # covers; a have-list, which comes on each link
             return None
         if self._next == self._end:
-            raise RemoteProtocolError("more than there is room for")
+            self.ended = True
+            return None
         place, self._next = self._next, self._next + 1
         return place, seal_to(self._public, arrived.body, ad=_ad(place), random=self._random)
 

@@ -109,9 +109,6 @@ MAX_SEEN: Final = 50_000
 MAX_HELD: Final = 16 * 1024 * 1024
 """Characters of one contact's texts that are alive: more wait at their sender, unacknowledged."""
 
-BOX_PLACES: Final = 4096
-"""Envelopes that are kept of all contacts together while the vault is locked: in 8 MiB."""
-
 RATE_MARGIN: Final = 1.5
 AHEAD_SECONDS: Final = 60.0
 """A peer's cells come at its own pace, give or take clocks that differ; so much of them may come at once."""

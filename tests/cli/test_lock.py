@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+from msgspec.structs import replace
 
-from onionchat.control.requests import Lock, LockAfter, LockDefault
+from onionchat.control.replies import StatusReport
+from onionchat.control.requests import AnyRequest, Lock, LockAfter, LockDefault
 
-from .actor import Actor
+from .actor import Actor, Answer, answer
+
+
+def receiving(links: int) -> Callable[[AnyRequest], Answer]:
+    """An engine that, locked, still receives on so many links."""
+
+    def play(request: AnyRequest) -> Answer:
+        said = answer(request)
+        return replace(said, receiving=links) if isinstance(said, StatusReport) else said
+
+    return play
 
 
 def test_the_vault_is_locked_now() -> None:
@@ -44,8 +58,7 @@ def test_no_idle_time_is_longer_than_a_week() -> None:
     ],
 )
 def test_locked_and_still_receiving(links: int, says: str) -> None:
-    with Actor() as engine:
-        engine.receiving = links
+    with Actor(answer=receiving(links)) as engine:
         assert engine.run("lock", "--receive").output == says
         assert engine.asked_for(Lock) == Lock(receive=True)
 

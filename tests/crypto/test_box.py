@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nacl.bindings import crypto_scalarmult
 
-from onionchat.crypto import labels
-from onionchat.crypto.box import BOX_OVERHEAD, open_sealed, seal_to
+from onionchat.crypto.box import BOX_OVERHEAD, LABEL, open_sealed, seal_to
 from onionchat.crypto.kdf import hkdf_sha512
 from onionchat.crypto.keys import KEY_SIZE, KeyPair
 from onionchat.crypto.sealing import unseal
@@ -51,7 +50,7 @@ def test_it_is_put_together_as_it_is_said_to_be() -> None:
     sealed = seal_to(owner.public, b"text", ad=b"place", random=os.urandom)
     ephemeral, rest = sealed[:KEY_SIZE], sealed[KEY_SIZE:]
     shared = crypto_scalarmult(owner.secret(), ephemeral)
-    key = hkdf_sha512(salt=b"", ikm=shared, info=labels.BOX + ephemeral + owner.public, size=KEY_SIZE)
+    key = hkdf_sha512(salt=b"", ikm=shared, info=LABEL + ephemeral + owner.public, size=KEY_SIZE)
     assert unseal(key, rest, ad=b"place") == b"text"
 
 

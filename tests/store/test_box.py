@@ -75,11 +75,11 @@ def test_where_there_is_no_room_there_is_no_file(folder: Path, monkeypatch: pyte
             raise DiskFull("no room")
 
     monkeypatch.setattr(disk, "write_at", refuse)
-    before = set(os.listdir("/proc/self/fd"))
+    before = set(Path("/proc/self/fd").iterdir())
     with pytest.raises(DiskFull):
         BoxFile.make(folder, PLACES, random=os.urandom)
     assert list((folder / "sealed").iterdir()) == []
-    assert set(os.listdir("/proc/self/fd")) == before
+    assert set(Path("/proc/self/fd").iterdir()) == before
 
 
 def test_without_a_vault_there_is_none(tmp_path: Path) -> None:
