@@ -75,7 +75,7 @@ def confirm(question: str, *, sure: bool) -> None:
     if sure:
         return
     if not _at_a_terminal():
-        raise ConfigError("there is no terminal to ask at", hint="add --yes if it is to be burned")
+        raise ConfigError("there is no terminal to ask at", hint="add --yes if that is what you want")
     from .table import one_line
 
     click.confirm(one_line(question), abort=True, err=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -62,9 +61,7 @@ def _kept(session: Session, options: EngineOptions) -> int:
         start_engine(session.vault, options)
     from ..tui import run
 
-    # a vault from the environment is there for the next command too
-    named = f"--vault {shlex.quote(str(session.vault))} " if session.vault_named else ""
-    return run(session.socket, stop_command=f"onionchat {named}stop")
+    return run(session.socket, stop_command=session.naming("onionchat stop"))
 
 
 def _amnesic(session: Session, options: EngineOptions) -> int:

@@ -41,7 +41,11 @@ def doctor(context: click.Context, session: Session) -> None:
         click.echo(msgspec.json.encode({"type": "doctor", "ok": ok, "findings": found}))
     else:
         rows = [
-            (_MARKS[one.verdict], one.name, f"{one.text}\n→ {one.hint}" if one.hint else one.text)
+            (
+                _MARKS[one.verdict],
+                one.name,
+                f"{one.text}\n→ {session.naming(one.hint)}" if one.hint else one.text,
+            )
             for one in found
         ]
         click.echo(aligned(rows))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from ..errors import ControlError
+from .burn import confirm, yes_option
 from .factor import Presented, present
 from .secret import ask_passphrase, passphrase_from, tell_strength
 from .session import Session, ask, json_option, pass_session
@@ -86,30 +87,33 @@ def status(session: Session) -> None:
 
     with session.connect() as client:
         report = ask(client, Status(), StatusReport)
-    session.print(report, lambda: _look(report))
+    session.print(report, lambda: _look(session, report))
 
 
 @click.command()
+@yes_option
 @json_option
 @pass_session
-def stop(session: Session) -> None:
+def stop(session: Session, sure: bool) -> None:
     """End the engine, and its tor.
 
-    Returns once the engine has ended.
+    Returns once the engine has ended. With a vault in memory alone everything is gone then: it asks before.
     """
     from ..control.replies import Done, StatusReport
     from ..control.requests import Status, Stop
 
     with session.connect() as client:
-        pid = ask(client, Status(), StatusReport).pid
+        report = ask(client, Status(), StatusReport)
+        if report.amnesic:
+            confirm("End the engine? Its vault is in memory alone: everything in it goes, too.", sure=sure)
         done = ask(client, Stop(), Done)
     deadline = time.monotonic() + STOP_SECONDS
-    while _alive(pid):
+    while _alive(report.pid):
         if time.monotonic() > deadline:
             raise ControlError(
                 "engine-silent",
                 f"the engine is still there after {STOP_SECONDS:g} s",
-                hint=f"its pid is {pid}",
+                hint=f"its pid is {report.pid}",
                 exit_code=6,
             )
         time.sleep(_POLL_SECONDS)
@@ -134,7 +138,7 @@ def _timing(report: StatusReport) -> str:
     )
 
 
-def _look(report: StatusReport) -> str:
+def _look(session: Session, report: StatusReport) -> str:
     tor = report.tor
     progress = "ready" if tor.ready else f"{tor.percent} %, {tor.words}"
     reach = f"{report.reachable} of {report.services} addresses proven reachable"
@@ -142,13 +146,16 @@ def _look(report: StatusReport) -> str:
         reach += f", since {moment(report.reachable_since, time.time())}"
     rows = [
         ("engine", f"running, version {report.version}, pid {report.pid}"),
-        ("vault", "in memory only" if report.amnesic else _VAULT_WORDS[report.vault]),
+        ("vault", "in memory only" if report.amnesic else session.naming(_VAULT_WORDS[report.vault])),
         ("tor", f"{progress} ({tor.mode}{' ' + tor.version if tor.version else ''})"),
         ("addresses", reach if report.services else "none yet"),
         ("links", f"{report.links}, by default a cell every {report.tick:g} s"),
     ]
     if report.vault == "open":
         rows.append(("timing", _timing(report)))
+    if report.vault == "open" and not report.amnesic:
+        idle = f"by itself when nobody was there for {in_words(report.lock_after)}"
+        rows.append(("lock", idle if report.lock_after else "not by itself"))
     if tor.problem:
         rows.append(("problem", tor.problem))
     if report.elsewhere:

@@ -29,6 +29,8 @@ def report(error: Exception, session: Session) -> int:
         import traceback
 
         click.echo(_redact("".join(traceback.format_exception(error)), session.secrets), err=True)
+    if isinstance(error, OnionchatError):
+        hint = session.naming(hint)
     message, hint = _redact(message, session.secrets), _redact(hint, session.secrets)
     if session.json:
         import json

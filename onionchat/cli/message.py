@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import ConfigError
+from .burn import confirm, yes_option
 from .names import MIN_PREFIX, find_contact
 from .secret import standard_input
 from .session import Session, ask, json_option, pass_session
@@ -84,9 +85,10 @@ def messages(session: Session, contact: str, limit: int) -> None:
 @click.argument("contact")
 @click.argument("message")
 @click.option("--both", is_flag=True, help="Also at the other side; tried until it confirms.")
+@yes_option
 @json_option
 @pass_session
-def delete(session: Session, contact: str, message: str, both: bool) -> None:
+def delete(session: Session, contact: str, message: str, both: bool, sure: bool) -> None:
     """Burn a message.
 
     MESSAGE is its handle, as «onionchat messages CONTACT» shows it.
@@ -95,9 +97,10 @@ def delete(session: Session, contact: str, message: str, both: bool) -> None:
     from ..control.requests import Delete
 
     with session.connect() as client:
-        known = find_contact(client, contact).contact
-        handle = _message(client, known, message)
-        done = ask(client, Delete(contact=known, message=handle, both=both), Done)
+        known = find_contact(client, contact)
+        handle = _message(client, known.contact, message)
+        confirm(f"Burn the message {handle} {f'here and at {known.name}' if both else 'here'}?", sure=sure)
+        done = ask(client, Delete(contact=known.contact, message=handle, both=both), Done)
     asked = " The other side is asked to do the same until it confirms." if both else ""
     session.print(done, lambda: f"The message no longer exists here.{asked}")
 

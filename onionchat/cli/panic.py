@@ -58,7 +58,7 @@ def vault(session: Session, sure: bool) -> None:
 
 def _burn(session: Session) -> None:
     from ..control.replies import Done
-    from ..store import LOCK_FILE, burn_vault, destroy_keys, finish_burn, vault_exists
+    from ..store import LOCK_FILE, destroy_keys, vault_exists
 
     there, failure = False, None
     try:
@@ -67,23 +67,45 @@ def _burn(session: Session) -> None:
         failure = error
     if _engine_did(session) and not vault_exists(session.vault):
         there, failure = True, None
-    elif (session.vault / LOCK_FILE).is_file():
-        from ..engine.panic import remove_rest
-
-        lock = _taken(session.vault)
+    elif there or (session.vault / LOCK_FILE).is_file():
         try:
-            there = finish_burn(session.vault) or there
+            there = _removed(session.vault, there=there)
+            failure = None if there else failure
+        except StoreError as error:
             if there:
-                burn_vault(session.vault)  # once more, if the engine wrote another root meanwhile
-                remove_rest(session.vault)
-                failure = None
-        finally:
-            lock.release()
+                raise StoreError(
+                    "the keys are destroyed and nothing opens the vault any more, but its files are still "
+                    f"there: {error.message}",
+                    hint=f"see who owns them, then remove them: rm -r {session.vault}",
+                ) from error
+            raise
     if failure is not None:
         raise failure
     if not there:
         raise StoreError(f"there is no vault in {session.vault}", hint="name its folder with --vault")
     session.print(Done(), lambda: "Everything was burned.")
+
+
+def _removed(folder: Path, *, there: bool) -> bool:
+    """Remove the files of a vault, if there is one, and say whether there was.
+
+    Raises:
+        StoreError: they are not ours to remove.
+    """
+    from ..engine.panic import remove_rest
+    from ..store import burn_vault, finish_burn
+
+    with suppress(OSError):  # that others could look in is no reason to leave anything for them
+        folder.chmod(0o700)
+    lock = _taken(folder)
+    try:
+        there = finish_burn(folder) or there
+        if there:
+            burn_vault(folder)  # once more, if the engine wrote another root meanwhile
+            remove_rest(folder)
+    finally:
+        lock.release()
+    return there
 
 
 def _engine_did(session: Session) -> bool:

@@ -38,7 +38,9 @@ class Root(click.Group):
         _fill_closed_streams()
         words = list(sys.argv[1:] if args is None else args)
         options = words[: words.index("--")] if "--" in words else words
-        session = Session(json="--json" in options, debug="--debug" in options)
+        session = Session(
+            json="--json" in options, debug="--debug" in options, commands=frozenset(self.commands)
+        )
         try:
             status = super().main(
                 words, prog_name or "onionchat", complete_var, standalone_mode=False, obj=session

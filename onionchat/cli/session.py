@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +32,8 @@ class Session:
     chosen_vault: Path | None = None
     vault_named: bool = False
     """Whether the vault was named on the command line itself."""
+    commands: frozenset[str] = frozenset()
+    """What onionchat can be told to do."""
     secrets: list[str] = field(default_factory=list, repr=False)
     """What was typed or read and must not show up in a traceback."""
 
@@ -48,6 +52,17 @@ class Session:
         from ..control import control_socket
 
         return control_socket(self.vault)
+
+    def naming(self, text: str) -> str:
+        """``text`` of ours, with the vault that was named in every command that it names.
+
+        One that came from the environment is there for the next command, too.
+        """
+        if not (self.vault_named and self.commands):
+            return text
+        known = "|".join(re.escape(command) for command in self.commands)
+        named = f"onionchat --vault {shlex.quote(str(self.vault))} "
+        return re.sub(rf"\bonionchat (?=(?:{known})\b)", lambda _: named, text)
 
     def connect(self) -> Client:
         """A connection to the engine, to be used with ``with``."""

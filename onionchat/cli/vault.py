@@ -178,7 +178,7 @@ def new_recovery(session: Session, passphrase_fd: int | None) -> None:
         click.echo(json.dumps({"words": words}))
     else:
         click.echo(f"Write these words down and keep them away from this computer:\n\n  {words}\n")
-        click.echo("They open the vault once: onionchat vault recover")
+        click.echo(session.naming("They open the vault once: onionchat vault recover"))
 
 
 @recovery.command("remove")
@@ -279,7 +279,7 @@ def _change(session: Session, request: AnyRequest, said: str) -> None:
 
     with session.connect() as client:
         done = ask(client, request, Done)
-    session.print(done, lambda: said)
+    session.print(done, lambda: session.naming(said))
 
 
 def _look(ways: VaultWays) -> str:

@@ -1,4 +1,4 @@
-"""What the engine answers. Data only; see `requests.py` for which request gets which.
+"""What the engine answers. Data only; see `requests` for which request gets which.
 
 Laws: every time is in seconds since 1970 (UTC) as a float; every lifetime in whole seconds. Text that came
 from a peer is already free of control characters, escapes and bidirectional marks when it gets here.

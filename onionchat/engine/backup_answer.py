@@ -14,7 +14,7 @@ import msgspec
 
 from ..control import replies, requests
 from ..errors import ConfigError, ControlError, StoreError, VaultCorrupt
-from ..protocol.backup import backup_of, records_of
+from ..protocol.backup import backup_of, is_whole, records_of
 from ..protocol.record import BackupRecord, pack, unpack
 from ..store import (
     DiskVault,
@@ -82,6 +82,8 @@ def restore_backup(engine: Engine, request: requests.BackupRestore) -> replies.B
         raise VaultCorrupt(
             "what is in the backup cannot be read", hint="it was made by another onionchat: use that one"
         ) from None
+    if not is_whole(backup):
+        raise VaultCorrupt("no vault can be made of this backup", hint="restore from another one")
     engine.open(_vault_of(folder, backup, request.new))
     give_back_memory()
     return _told(backup, left_out=[])

@@ -28,7 +28,11 @@ class Clock:
         monotonic: Callable[[], float] = since_boot,
     ) -> None:
         self._wall, self._monotonic = wall, monotonic
-        self._offset = wall() - monotonic()
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Go by the machine's clock alone: what a vault had seen says nothing about the next one."""
+        self._offset = self._wall() - self._monotonic()
 
     def now(self) -> float:
         """Seconds since 1970."""

@@ -107,6 +107,7 @@ class Engine:
             StoreError: it cannot be read; it is closed again.
         """
         self.receiver.end()
+        self.clock.start_over()
         try:
             book = Book(vault, self.around, self.pace, self._vault_failed, self.clock)
         except StoreError:

@@ -6,6 +6,7 @@ Laws: what waits is bounded in bytes; a client that lets more pile up is cut off
 from __future__ import annotations
 
 import contextlib
+import math
 from collections import deque
 
 import trio
@@ -14,6 +15,8 @@ from ..control.limits import MAX_LINE
 
 FINISH_SECONDS = 10.0
 """How long a client that asks nothing more may take to read what is left."""
+LOCKED_SECONDS = 2.0
+"""How long one may take to read what was said before the vault was locked."""
 
 
 class Outbox:
@@ -45,6 +48,11 @@ class Outbox:
         self.scope.deadline = min(self.scope.deadline, trio.current_time() + FINISH_SECONDS)
         self._news.set()
 
+    def hurry(self) -> None:
+        """What waits now is gone within `LOCKED_SECONDS`: read, or cut off with its client."""
+        if self._lines:
+            self.scope.deadline = min(self.scope.deadline, trio.current_time() + LOCKED_SECONDS)
+
     async def write_to(self, stream: trio.SocketStream) -> None:
         """Write until everything has been written after `finish`, or the client is gone."""
         with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
@@ -54,5 +62,6 @@ class Outbox:
                     self._waiting -= len(self._lines.popleft())
                 if self._ending:
                     return
+                self.scope.deadline = math.inf
                 self._news = trio.Event()
                 await self._news.wait()

@@ -56,6 +56,9 @@ class ControlServer:
             line = encode(notice)
             for watcher in self._watchers:
                 watcher.put(line)
+        if isinstance(notice, notices.VaultChanged) and notice.vault == "locked":
+            for client in self._clients:  # what it was told of the open vault must not stay for it here
+                client.hurry()
 
     def close(self) -> None:
         """Take no more clients; those that are there end with the nursery."""

@@ -143,24 +143,26 @@ class Services:
     async def _serve(self, service: Service, before: trio.Event | None) -> None:
         if before is not None:  # or else its removal would take this one from tor
             await before.wait()
+        address, public, gone = service.key.address, service.key.public, service.gone
         with service.scope:
             listener = await _listen(service.path)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(listener.serve, partial(_came, service))
                 await self._keep(service, listener.target)
+        del service  # its key goes with the address, however long tor takes to say so
         # removed; where the engine ends, this is not reached: the services end with tor's connection
         if self._tor is not None:
             controller, _ = self._tor
             with contextlib.suppress(TransportError):  # then it went with its tor
                 await trio.to_thread.run_sync(
                     controller.remove_onion,
-                    service.key.address,
+                    address,
                     limiter=self._removals,
                     abandon_on_cancel=True,
                 )
-        service.gone.set()
-        if self._leaving.get(service.key.public) is service.gone:
-            del self._leaving[service.key.public]
+        gone.set()
+        if self._leaving.get(public) is gone:
+            del self._leaving[public]
 
     async def _keep(self, service: Service, target: str) -> None:
         while True:

@@ -16,6 +16,7 @@ from ..crypto.passphrase import MIB
 from ..errors import ControlError
 from ..store import DiskVault, create_vault, open_vault, recover_vault, vault_exists, vault_needs
 from .engine import Engine
+from .opening_time import OpeningTime
 from .patience import Patience
 from .process import give_back_memory
 
@@ -69,12 +70,17 @@ class Unlocker:
         """
         self._require_locked()
         if create:
-            vault = create_vault(self._folder, passphrase, random=os.urandom)
-        else:
-            with self._patience.one_try():
-                vault = open_vault(self._folder, passphrase, random=os.urandom, factors=factors)
+            self._engine.open(create_vault(self._folder, passphrase, random=os.urandom))
+            give_back_memory()
+            return
+        taken = OpeningTime()
+        with self._patience.one_try():
+            vault = open_vault(
+                self._folder, passphrase, random=os.urandom, factors=factors, stretched=taken.begin
+            )
         self._engine.open(vault)
         give_back_memory()
+        taken.wait()
 
     def _change(self, request: Change) -> None:
         vault = self._engine.vault

@@ -55,7 +55,7 @@ _FLEETING: Final = 0.1
 """Parts of all messages in these conversations; the rest expires, or is deleted before."""
 _DELETED: Final = 200
 _STRIDE: Final = 8
-_EACH: Final = 20_000
+EACH: Final = 20_000
 """Bytes of room for one message: in two vaults, and two copies of the one."""
 _SPARE_SECONDS: Final = 15.0
 """Between the arrival of the last message and the end of the first, where all goes as it did before."""
@@ -91,7 +91,7 @@ def run_erasure(*, messages: int | None, quick: bool, json: bool) -> int:
     """
     progress = Progress(as_json=json)
     count = messages or (QUICK_MESSAGES if quick else MESSAGES)
-    with ended_by_signals(), workplace(more=_EACH * count) as folder, lifeline() as line:
+    with ended_by_signals(), workplace(more=EACH * count) as folder, lifeline() as line:
         try:
             found = measure(folder, lifeline=line, tell=progress, messages=count)
         finally:

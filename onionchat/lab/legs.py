@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 
 from ..errors import ConnectionLost
+from .realtime import stand_elsewhere
 from .wire import RECORD, Aim, Cut, Open, Opened, Order, ShortCut
 
 _LAYOUT: Final = np.dtype(
@@ -112,6 +113,7 @@ class Wire:
             start_new_session=True,
             cwd="/",
         )
+        stand_elsewhere(self._process.pid, with_threads=True)  # before it has any
         return self
 
     def __exit__(

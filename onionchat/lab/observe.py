@@ -15,7 +15,6 @@ Laws: how anything is judged is fixed before it is seen; a series that was not m
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -28,6 +27,7 @@ from .evidence import Control, Evidence, Figure, at_least, at_most, between, evi
 from .features import gaps_out, table
 from .plot import draw
 from .progress import Progress
+from .realtime import realtime
 from .recorder import Recorder
 from .separation import Verdict, distance, holm, judge
 from .series import HEAVY, Series
@@ -176,17 +176,6 @@ class _Report:
             ticks = len(idle) * main.settings.ticks
             figures.append(fact("bytes_per_day_per_contact", seen / ticks * _DAY / plan.USUAL_TICK, "B"))
         return figures
-
-
-def realtime() -> bool:
-    """Whether processes of this user may have real-time priority, as metronome and tor then do."""
-    policy, parameter = os.sched_getscheduler(0), os.sched_getparam(0)
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-        os.sched_setscheduler(0, policy, parameter)
-    except OSError:
-        return False
-    return True
 
 
 def _verdict(one: Series, blocks: list[Block], scenario: str, leg: LegName) -> Verdict:

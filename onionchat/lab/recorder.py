@@ -17,6 +17,7 @@ from .inloop import sample_inloop
 from .load import Load
 from .network import PrivateNetwork
 from .network import Progress as Tell
+from .realtime import stand_elsewhere
 from .sampling import sample
 from .series import Series
 from .stage import Level, Stage, stage
@@ -134,6 +135,8 @@ class Recorder:
         if self._network is None:
             self._network = self._outer.enter_context(PrivateNetwork(self._folder / "net"))
             self._network.start(lambda _part, words: self._say(words))
+            for pid in self._network.pids:
+                stand_elsewhere(pid)
         self._scenes += 1
         changes = dict(one.changes)
         ready = stage(

@@ -29,6 +29,8 @@ _TIMESTAMP: Final = 35
 """SO_TIMESTAMPNS and SCM_TIMESTAMPNS of Linux, which Python does not name."""
 _TIMESPEC: Final = struct.Struct("@qq")
 
+_READINGS: Final = 3
+
 Direction = Literal["out", "in"]
 Dialogue = Generator[int, bytes, None]
 
@@ -182,12 +184,23 @@ class Tap:
 
 def _arrival(extra: list[tuple[int, int, bytes]]) -> float:
     """When the kernel got what was read, on the monotonic clock; now, where it does not say."""
-    now, wall = time.monotonic(), time.time()
     for level, kind, data in extra:
         if (level, kind) == (socket.SOL_SOCKET, _TIMESTAMP):
             seconds, nanoseconds = _TIMESPEC.unpack(data)
-            return min(now, now - wall + float(seconds) + float(nanoseconds) / 1e9)
-    return now
+            return min(time.monotonic(), float(seconds) + float(nanoseconds) / 1e9 - _ahead())
+    return time.monotonic()
+
+
+def _ahead() -> float:
+    """By how much the wall clock is ahead of the monotonic one.
+
+    Both are read several times: whoever loses the processor between two readings is off by that time.
+    """
+    readings = []
+    for _ in range(_READINGS):
+        before, wall, after = time.monotonic(), time.time(), time.monotonic()
+        readings.append((after - before, wall - (before + after) / 2))
+    return min(readings)[1]
 
 
 class _Skipper:

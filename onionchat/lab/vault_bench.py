@@ -11,6 +11,11 @@ passphrase's own cost; at its best, as the cost is. ``list_ms``: then the list o
 ``expired_open_s``: what an engine does in the unlocked vault before anything else, where all messages that
 it was filled with have expired meanwhile; ``expired_left``: how many of them are there then.
 
+``duress_to_real``: what unlocking takes with the passphrase for duress, which burns this vault and opens an
+empty one, in what it takes with the vault's own; medians, in turns. ``duress_differs``: how far from 1.
+
+``on_disk`` is 0 where there was only memory to put the vault in: figures in fsyncs then mean nothing.
+
 ``fsync_ms`` is one write of 4 KiB and its sync in the same folder: the least that any step of a commit
 costs. A goal in fsyncs holds where the disk is slow, the one in milliseconds where it is quick.
 
@@ -25,6 +30,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,7 +40,7 @@ from unittest import mock
 
 from ..control.replies import Contact as ContactReply
 from ..control.replies import Contacts, Conversation, Done
-from ..control.requests import ContactList, Lock, Messages
+from ..control.requests import ContactList, Lock, Messages, Unlock, VaultDuress
 from ..crypto.passphrase import DEFAULT_COST, SALT_SIZE, unlocking_key
 from ..engine.book import Book
 from ..engine.clock import Clock
@@ -49,7 +55,7 @@ from .evidence import Evidence, Figure, at_most, between, evidence, fact
 from .network import Progress
 from .station import Station
 from .vault_fill import LIFETIME, TEXT, fill
-from .workplace import workplace
+from .workplace import is_on_disk, workplace
 
 CONTACTS: Final = 500
 MESSAGES: Final = 100_000
@@ -58,6 +64,8 @@ GOAL_ERASE_MS: Final = 2.0
 GOAL_ERASE_FSYNCS: Final = 5
 GOAL_STORE_MS: Final = 3.0
 GOAL_STORE_FSYNCS: Final = 6
+_GOAL_DIFFERS: Final = 0.1
+_DURESS: Final = "another passphrase, which burns"
 _BLOCK: Final = 4096
 _ROOM: Final = 400 * 2**20
 """Bytes on the disk: twice what the vault takes."""
@@ -90,6 +98,7 @@ def measure(*, lifeline: int, tell: Progress, quick: bool) -> Evidence:
         stored = _Stored(station, 60 if quick else 300)
         tell(_STORED, "opening it in an engine")
         figures = [*stored.figures(), *_opened(station, 2 if quick else 5, tell)]
+        figures.append(fact("on_disk", is_on_disk(place), ""))
         tell(_OPENED, "opening it after everything has expired")
         figures += _expired(station)
     tell(1.0, "done")
@@ -228,6 +237,7 @@ def _opened(station: Station, rounds: int, tell: Progress) -> list[Figure]:
             lists.append(1000 * _seconds(lambda: station.ask(ContactList(), Contacts)))
             contacts = random.sample(station.ask(ContactList(), Contacts).contacts, 30)
             screens += [1000 * _seconds(lambda one=one: _show(station, one)) for one in contacts]  # type: ignore[misc]  # bound now
+        duress = _under_duress(station, rounds)
         cost = min(_seconds(lambda: _stretch(station)) for _ in range(rounds + 1))
     finally:
         station.end()
@@ -238,6 +248,28 @@ def _opened(station: Station, rounds: int, tell: Progress) -> list[Figure]:
         fact("last_screen_slowest_ms", max(screens), "ms"),
         fact("list_ms", median(lists), "ms"),
         fact("passphrase_s", cost, "s"),
+        *duress,
+    ]
+
+
+def _under_duress(station: Station, rounds: int) -> list[Figure]:
+    """What opening takes with either passphrase, in turns; the vault that one burns is put back."""
+    station.ask(VaultDuress(passphrase=station.passphrase, duress=_DURESS), Done)
+    station.ask(Lock(), Done)
+    sealed, kept = station.folder / "sealed", station.folder.with_suffix(".kept")
+    shutil.copytree(sealed, kept)
+    taken: dict[str, list[float]] = {station.passphrase: [], _DURESS: []}
+    for _ in range(rounds):
+        for word, times in taken.items():
+            times.append(_seconds(lambda word=word: station.ask(Unlock(passphrase=word), Done)))  # type: ignore[misc]  # bound now
+            station.ask(Lock(), Done)
+            shutil.rmtree(sealed)
+            shutil.copytree(kept, sealed)
+    shutil.rmtree(kept)
+    real, duress = map(median, taken.values())
+    return [
+        at_most("duress_differs", abs(duress / real - 1), "", _GOAL_DIFFERS),
+        fact("duress_to_real", duress / real, ""),
     ]
 
 

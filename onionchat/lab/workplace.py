@@ -17,9 +17,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from ..engine.doctor import Machine
+from ..engine.doctor_disk import IN_MEMORY, mount_of
 from ..errors import ConfigError
 
 SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - wanted because it is memory; the folder in it is 0700
+LASTING: Final = Path("/var/tmp")  # noqa: S108 - where temporary files outlive a restart; the folder in it is 0700
 PREFIX: Final = "onionchat-lab-"
 ROOM: Final = 48 * 2**20
 """Bytes that must be free: a private network and two engines take less than half of that."""
@@ -32,7 +35,7 @@ def workplace(*, on_disk: bool = False, more: int = 0) -> Iterator[Path]:
     """A fresh folder, removed with all in it when the block ends.
 
     Args:
-        on_disk: not in memory, for what is to wait for the disk.
+        on_disk: not in memory, for what is to wait for the disk; see `is_on_disk`.
         more: bytes that must be free beside `ROOM`.
 
     Raises:
@@ -41,7 +44,8 @@ def workplace(*, on_disk: bool = False, more: int = 0) -> Iterator[Path]:
     roots = _roots()
     for root in roots:
         _clear(root)
-    folder = _make(roots[1:] if on_disk else roots, ROOM + more)
+    disks = sorted(roots[1:], key=is_on_disk, reverse=True)
+    folder = _make(disks if on_disk else roots, ROOM + more)
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -51,8 +55,14 @@ def workplace(*, on_disk: bool = False, more: int = 0) -> Iterator[Path]:
         os.close(handle)
 
 
+def is_on_disk(folder: Path) -> bool:
+    """Whether what is written there waits for a disk: on some systems temporary folders are in memory."""
+    mount = mount_of(Machine(), folder)
+    return mount is None or mount.kind not in IN_MEMORY
+
+
 def _roots() -> list[Path]:
-    return [SHARED_MEMORY, Path(tempfile.gettempdir())]
+    return [SHARED_MEMORY, Path(tempfile.gettempdir()), LASTING]
 
 
 def _make(roots: list[Path], room: int) -> Path:

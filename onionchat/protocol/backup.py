@@ -8,9 +8,14 @@ in: it is good for one use, and two copies of it would each take another person 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
+from ..crypto.keys import KEY_SIZE
 from .commands import Key
 from .record import BackupRecord, ContactRecord, IdentityRecord, SettingsRecord, pack
+
+MOST_ID: Final = 32
+"""Bytes of an identity's or a contact's id: as long as the control socket can name."""
 
 
 def is_kept(record: ContactRecord) -> bool:
@@ -36,6 +41,23 @@ def backup_of(
         identities=lasting,
         contacts=[_without_links(one) for one in contacts if one.identity in known and is_kept(one)],
     )
+
+
+def is_whole(backup: BackupRecord) -> bool:
+    """Whether a vault can be made of it: every key has its size, each contact its identity."""
+    identities = {identity.id for identity in backup.identities}
+    contacts = {contact.id for contact in backup.contacts}
+    return (
+        len(identities) == len(backup.identities)
+        and len(contacts) == len(backup.contacts)
+        and all(0 < len(each) <= MOST_ID for each in identities | contacts)
+        and all(one.identity in identities and is_kept(one) and _has_its_keys(one) for one in backup.contacts)
+    )
+
+
+def _has_its_keys(record: ContactRecord) -> bool:
+    keys = (record.onion_seed, record.static_secret, record.recovery_psk, record.peer_onion)
+    return bool(record.peer_statics) and all(len(key) == KEY_SIZE for key in (*keys, *record.peer_statics))
 
 
 def records_of(backup: BackupRecord) -> Iterator[tuple[Key, bytes]]:

@@ -344,7 +344,7 @@ class Contact:
             self.talk.open(link, self.pace, now, batch)
         if (
             loser is not None and not winner.dialled
-        ):  # the loser is ours to close, or the peer, who dialled both, has given it up
+        ):  # ours to close, or given up by the peer, who dialled both
             self._close(loser.number, now, batch)
         elif loser is not None:
             loser.replaced = now

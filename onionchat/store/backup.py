@@ -41,6 +41,8 @@ _VERSION: Final = struct.Struct(">H")
 _FIELDS: Final = struct.Struct(f">QI{SALT_SIZE}s")
 _LENGTH: Final = struct.Struct(">I")
 _HEAD: Final = len(_MAGIC) + _VERSION.size + _FIELDS.size
+_LEAST_MEMORY: Final = 8192
+"""Of Argon2id: it takes no less."""
 _MOST_MEMORY: Final = 1024 * MIB
 _MOST_PASSES: Final = 16
 """Past these a file is taken for damaged: it must not make us ask for whatever it says."""
@@ -82,6 +84,19 @@ def open_backup(data: bytes, passphrase: str) -> bytes:
         WrongPassphrase: it does not open; a damaged one may look like that, too.
         CryptoError: the memory for the passphrase cannot be had.
     """
+    cost, salt = _head_of(data)
+    key = unlocking_key(passphrase, salt, cost)
+    try:
+        plain = unseal(key, data[_HEAD:], ad=data[:_HEAD])
+    except DecryptionError:
+        raise WrongPassphrase(
+            "this passphrase does not open the backup", hint="try again; a damaged file looks the same"
+        ) from None
+    return _content_of(plain)
+
+
+def _head_of(data: bytes) -> tuple[PassphraseCost, bytes]:
+    """What the passphrase of a whole file costs, and its salt."""
     if not data.startswith(_MAGIC) or len(data) < _HEAD:
         raise VaultCorrupt("this is not a backup of onionchat", hint="name the file that was made as one")
     (version,) = _VERSION.unpack_from(data, len(_MAGIC))
@@ -91,17 +106,16 @@ def open_backup(data: bytes, passphrase: str) -> bytes:
             hint="update onionchat",
         )
     memory, passes, salt = _FIELDS.unpack_from(data, len(_MAGIC) + _VERSION.size)
-    sound = memory <= _MOST_MEMORY and 0 < passes <= _MOST_PASSES and version == BACKUP_VERSION
-    if not sound or len(data) < LEAST_SIZE or len(data).bit_count() != 1:
+    sound = _LEAST_MEMORY <= memory <= _MOST_MEMORY and 0 < passes <= _MOST_PASSES
+    if not sound or version != BACKUP_VERSION or len(data) < LEAST_SIZE or len(data).bit_count() != 1:
         raise VaultCorrupt("the backup is damaged", hint=_DAMAGED)
-    key = unlocking_key(passphrase, salt, PassphraseCost(memory=memory, passes=passes))
-    try:
-        plain = unseal(key, data[_HEAD:], ad=data[:_HEAD])
-    except DecryptionError:
-        raise WrongPassphrase(
-            "this passphrase does not open the backup", hint="try again; a damaged file looks the same"
-        ) from None
+    return PassphraseCost(memory=memory, passes=passes), salt
+
+
+def _content_of(plain: bytes) -> bytes:
     (length,) = _LENGTH.unpack_from(plain)
+    if length > len(plain) - _LENGTH.size:
+        raise VaultCorrupt("the backup is damaged", hint=_DAMAGED)
     return plain[_LENGTH.size : _LENGTH.size + length]
 
 

@@ -96,6 +96,7 @@ def open_vault(
     random: RandomSource,
     factors: Factors = NO_FACTORS,
     floor: int = FLOOR,
+    stretched: Callable[[], None] = lambda: None,
 ) -> DiskVault:
     """Open a vault, or burn it with its passphrase for duress and open the empty one that is left.
 
@@ -107,6 +108,7 @@ def open_vault(
         random: unpredictable bytes.
         factors: what was presented beside the passphrase; what is not asked for is passed over.
         floor: bytes of memory below which the cost is refused.
+        stretched: called once the passphrase's cost is paid, and nothing of the vault was read.
 
     Raises:
         WrongPassphrase: the passphrase is not this vault's, or a factor is missing or another one.
@@ -117,8 +119,9 @@ def open_vault(
         CryptoError: the memory for the passphrase cannot be had.
     """
     header = _header(folder, floor)
-    stretched = unlocking_key(passphrase, header.salt, header.cost)
-    return _open(folder, header, lambda sealed: sealed.by_passphrase(stretched, factors), random)
+    key = unlocking_key(passphrase, header.salt, header.cost)
+    stretched()
+    return _open(folder, header, lambda sealed: sealed.by_passphrase(key, factors), random)
 
 
 def recover_vault(

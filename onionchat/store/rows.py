@@ -21,6 +21,8 @@ _LIMIT_LOG: Final = 8 * 1024 * 1024
 """Bytes that SQLite's log keeps after a large commit."""
 
 _SETTINGS: Final = (
+    # What is deleted is ciphertext whose key is gone: overwriting it would erase nothing, and cost writes.
+    "PRAGMA secure_delete=OFF",
     "PRAGMA trusted_schema=OFF",
     "PRAGMA cell_size_check=ON",
     # With no other process there is no shared-memory file, whose growth could kill us on a full disk.
@@ -44,19 +46,15 @@ class Rows:
     """The database, open for one engine alone."""
 
     def __init__(self, path: Path) -> None:
-        with _own_words():
-            self._database = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
-            self._database.text_factory = bytes
+        self._path = path
+        self._connect()
 
     @classmethod
     def create(cls, path: Path) -> Self:
         """Make the database; the file must not exist."""
         os.close(disk.create_file(path))
         rows = cls(path)
-        with _own_words():
-            rows._set_up()
-            for statement in _SCHEMA:
-                rows._database.execute(statement)
+        rows._lay_out()
         return rows
 
     @classmethod
@@ -110,22 +108,39 @@ class Rows:
     def clear(self) -> None:
         """Forget all rows and give their room back to the disk, so that nothing shows how many there were.
 
-        Quick, and without room on the disk: the table is made anew, and nothing is overwritten, for without
-        their keys rows mean nothing.
+        Quick, and on a full disk, too: the file is emptied and made anew, and nothing is overwritten, for
+        without their keys rows mean nothing. Cut short it is an empty file, which is cleared again; SQLite
+        passes over a log that it finds beside one.
         """
+        self.close()
+        descriptor = disk.open_file(self._path)
+        try:
+            disk.truncate(descriptor, 0)
+        finally:
+            os.close(descriptor)
+        self._connect()
+        self._lay_out()
         with _own_words():
-            self._database.execute("PRAGMA synchronous=FULL")
-            self._database.execute("PRAGMA secure_delete=OFF")
-            with self._one_go():
-                for statement in ("DROP TABLE row", *_SCHEMA):
-                    self._database.execute(statement)
-            self._database.execute("VACUUM")
             self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
         """Close the database; SQLite folds its log into the file."""
         with _own_words():
             self._database.close()
+
+    def _connect(self) -> None:
+        with _own_words():
+            self._database = sqlite3.connect(
+                self._path, timeout=0, isolation_level=None, check_same_thread=False
+            )
+            self._database.text_factory = bytes
+
+    def _lay_out(self) -> None:
+        with _own_words():
+            self._set_up()
+            with self._one_go():
+                for statement in _SCHEMA:
+                    self._database.execute(statement)
 
     def _set_up(self) -> None:
         for statement in _SETTINGS:

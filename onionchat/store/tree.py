@@ -188,7 +188,7 @@ class KeyTree:
             self._unlocking_key[:] = before
             raise
         try:
-            self._renew_root()  # what the old root opens still stands in the table that is not in use
+            self._clear_idle_table()  # the old root opens it
         except DiskFull as error:
             raise StoreError(
                 "the disk did not let the vault erase what it must",
@@ -237,6 +237,14 @@ class KeyTree:
     def _renew_root(self) -> None:
         self._root.write(self._write_table(self._table, 1 - self._side))
         self._side = 1 - self._side
+
+    def _clear_idle_table(self) -> None:
+        """Overwrite the table that is not in use: who has an earlier root and what opened it, reads it."""
+        idle = self._tables[1 - self._side]
+        size = disk.size_of(idle)
+        if any(disk.read_at(idle, size, 0)):
+            disk.write_at(idle, bytes(size), 0)
+            disk.sync(idle)
 
     def _start_over(self) -> None:
         """Bring the files of an empty tree to what a new one's are: a tree that was burned left others."""
@@ -291,6 +299,7 @@ class KeyTree:
                 self._pages.append(bytearray(unseal(page_key, sealed, ad=_PAGE_AD)))
         except DecryptionError:
             raise VaultCorrupt("the vault's keys are damaged") from None
+        self._clear_idle_table()  # a change of ways may have been cut short just before
         self._capacity = disk.size_of(self._keys) // PAGE_SIZE
         used = {place for place, _ in _PAGE.iter_unpack(self._table)}
         self._spare = [place for place in range(self._capacity - 1, -1, -1) if place not in used]

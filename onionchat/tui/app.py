@@ -34,6 +34,7 @@ from .screens.main import MainScreen
 from .screens.panel import Panel, prose
 from .screens.start import Opened, Start
 from .screens.unlock import UnlockScreen
+from .screens.ways import WaysSheet
 from .session import SETTLE_SECONDS, Connect, Session
 from .stopped import go_on_after_a_stop
 from .theme import ONION
@@ -74,6 +75,7 @@ class OnionchatApp(App[None]):
         Binding(
             "ctrl+s", "stop_engine", "Stop engine", tooltip="Stop the engine too: nobody can reach you then."
         ),
+        Binding("f4", "ways", "Unlocking", tooltip="See and change what unlocks the vault."),
         Binding("f8", "backup", "Backup", tooltip="Write identities and contacts to a sealed file."),
         Binding(
             "f9",
@@ -251,6 +253,10 @@ class OnionchatApp(App[None]):
         """Stop the engine, and with it the window."""
         self._confirm_stop("Stop the engine", "Nobody can reach you until onionchat is started again.")
 
+    def action_ways(self) -> None:
+        """What unlocks the vault."""
+        self.push_screen(WaysSheet(self.session))
+
     def action_backup(self) -> None:
         """Make a backup."""
         self.push_screen(BackupSheet(self.session), self._backed_up)
@@ -311,7 +317,7 @@ class OnionchatApp(App[None]):
         """What is for the conversations alone; the vault can be locked over a sheet, too."""
         if action == "stop_engine":
             return isinstance(self.screen, MainScreen)
-        if action == "backup":
+        if action in {"backup", "ways"}:
             return isinstance(self.screen, MainScreen) and not self._amnesic
         if action == "lock":
             return any(isinstance(screen, MainScreen) for screen in self.screen_stack)

@@ -189,11 +189,14 @@ class Model:
 
     def _remove_identity(self, identity: str) -> None:
         self.identities.pop(identity, None)
+        for contact in [one.contact for one in self.contacts.values() if one.identity == identity]:
+            self._remove_contact(contact)
         if self.identity == identity:
             self.identity = next(iter(self.identities), None)
 
     def _remove_contact(self, contact: str) -> None:
         self.contacts.pop(contact, None)
         self.drafts.pop(contact, None)
+        self.unsent[:] = [one for one in self.unsent if one.contact != contact]
         if self.conversation == contact:
             self.leave()

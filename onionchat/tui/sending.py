@@ -49,7 +49,8 @@ class Sending:
                 one = unsent[0]
                 request = requests.Send(contact=one.contact, text=one.text, lifetime=one.lifetime)
                 await self._session.ask(request, replies.Message)
-                unsent.pop(0)
+                if unsent and unsent[0] is one:  # not where the contact was burned meanwhile
+                    unsent.pop(0)
 
     async def _promise(self) -> None:
         if not self._explained:

@@ -10,7 +10,7 @@ import re
 from datetime import datetime
 from typing import Final
 
-from ..control.replies import Backup, Contact, Lifetime, Message, Policy, Schedule, TorState
+from ..control.replies import Backup, Contact, Lifetime, Message, Policy, Schedule, TorState, VaultWays
 from ..control.text import plain
 
 MINUTE: Final = 60
@@ -44,6 +44,19 @@ def backup(made: Backup) -> str:
     """What became of a backup."""
     left = f"; not in it: {', '.join(map(name, made.left_out))}" if made.left_out else ""
     return f"the backup was written, with {made.contacts} contact{'' if made.contacts == 1 else 's'}{left}"
+
+
+def ways(found: VaultWays) -> str:
+    """What unlocks the vault; of a second passphrase never whether there is one."""
+    needed = ["the passphrase"] + ["the key file"] * found.key_file
+    needed += ["the security key"] * bool(found.credential)
+    beside = ", ".join(needed[:-1])
+    words = "were made" if found.recovery else "there are none"
+    return (
+        f"Unlocking takes {beside + ' and ' if beside else ''}{needed[-1]}. Each guess at the passphrase "
+        f"takes {found.memory} MiB of memory. Recovery words: {words}. Whether a second passphrase burns the "
+        "vault is not shown."
+    )
 
 
 def name(text: str) -> str:

@@ -27,7 +27,21 @@ def _fuzz(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
+def _erasure(_arguments: Sequence[str]) -> int:
+    from .measured import run_erasure
+
+    return run_erasure()
+
+
+def _store(_arguments: Sequence[str]) -> int:
+    from .measured import run_store
+
+    return run_store()
+
+
 ROUTINES: Final[dict[str, Routine]] = {
+    "erasure": _erasure,
+    "store": _store,
     "mutation": _mutation,
     "fuzz": _fuzz,
 }

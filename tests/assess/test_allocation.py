@@ -24,9 +24,12 @@ from onionchat.errors import OnionchatError
 from onionchat.metronome import channel
 from onionchat.protocol import body, cell, greeting, invite, record
 from onionchat.protocol.constants import CELL_PLAIN, ENVELOPE_BODY
+from onionchat.store import open_backup
+from onionchat.store.backup import _content_of as content_of
 from onionchat.store.header import Header
 from onionchat.store.record import Record
 from onionchat.store.tree import unpack_root
+from onionchat.store.ways import WAYS_SIZE, Needs, Ways
 from onionchat.tor.bootstrap import parse_bootstrap
 from onionchat.tor.endpoint import Endpoint
 
@@ -126,6 +129,10 @@ def test_greetings(work: Callable[[bytes], object]) -> None:
         record.ContactRecord,
         record.MessageRecord,
         record.SessionRecord,
+        record.SettingsRecord,
+        record.ClockRecord,
+        record.GistRecord,
+        record.BackupRecord,
     ],
 )
 def test_records(kind: type[record.SessionRecord]) -> None:
@@ -192,6 +199,27 @@ def test_files() -> None:
         Record.decode, [b"\xff" * 10, b"\xff" * 512, bytes(6) + b"\xff" * 4, bytes(6) + b"\x7f\xff\xff\xff"]
     )
     within(unpack_root, [b"", b"\xff" * 37, bytes(100_000)])
+    ways = [Needs(credential=b"key").encode(), b"\0\xff\xff" + bytes(512), b"\2"]
+    within(Ways.decode, [b"", bytes(100_000), *(one[:100].ljust(WAYS_SIZE, b"\xff") for one in ways)])
+
+
+def test_backups() -> None:
+    """The head says what the passphrase costs, before anybody can tell whether it is right."""
+    magic = b"onionchat backup\n"
+    heads = [
+        b"",
+        b"\0\2" + b"\xff" * 12,
+        b"\0\1" + b"\xff" * 12,
+        b"\0\1" + bytes(12),
+        b"\0\1" + (2**30).to_bytes(8, "big") + b"\xff" * 4,
+    ]
+    files = [
+        bytes(100_000),
+        *(magic + one for one in heads),
+        *((magic + one).ljust(2**14, b"\0") for one in heads),
+    ]
+    within(lambda data: open_backup(data, "a passphrase"), files)
+    within(content_of, [b"\xff" * 4, b"\xff" * 4 + bytes(100_000), b"\0\0\0\1"])
 
 
 def test_channels() -> None:

@@ -14,6 +14,7 @@ from typing import Literal
 import msgspec
 import pytest
 
+from onionchat.cli import burn
 from onionchat.cli import engine as engine_commands
 from onionchat.control.limits import MAX_TEXT
 from onionchat.control.replies import (
@@ -124,7 +125,10 @@ def test_a_command_makes_its_request(engine: Actor, words: list[str], request_ma
 @pytest.mark.parametrize("both", [False, True])
 @pytest.mark.parametrize("handle", ["ffff0002", "eeeeeeee99"], ids=["whole", "not among the newest"])
 def test_deleting(engine: Actor, both: bool, handle: str) -> None:
-    assert engine.run("delete", "Bob", handle, *(["--both"] if both else [])).exit_code == 0
+    words = ["delete", "Bob", handle, *(["--both"] if both else [])]
+    assert "add --yes" in engine.run(*words).stderr
+    assert not [each for each in engine.asked if isinstance(each, Delete)]
+    assert engine.run(*words, "--yes").exit_code == 0
     assert engine.asked_for(Delete) == Delete(contact="cafe0001", message=handle, both=both)
 
 
@@ -264,7 +268,8 @@ def test_an_ambiguous_contact_lists_the_candidates(engine: Actor, word: str, say
 def test_who_is_not_there(engine: Actor, word: str) -> None:
     result = engine.run("send", word, "hi")
     assert result.exit_code == 1
-    assert result.stderr == f"error: there is no contact «{word}»\nhint: see: onionchat contact list\n"
+    see = f"onionchat --vault {engine.vault} contact list"
+    assert result.stderr == f"error: there is no contact «{word}»\nhint: see: {see}\n"
 
 
 @pytest.mark.parametrize("duration", ["", "5", "5 m", "m", "1y", "-5s", "4s", "5w", "99999999s", "٣s"])
@@ -317,7 +322,22 @@ def test_status_for_people(engine: Actor) -> None:
             "timing     no real-time priority: heavy load may show in the timing "
             "(docs/operations.md, «Real-time priority»)"
         ),
+        "lock       not by itself",
     ]
+
+
+def test_status_says_when_the_vault_locks_itself() -> None:
+    report = StatusReport(
+        version="1",
+        pid=1,
+        vault="open",
+        amnesic=False,
+        tor=TorState(mode="managed"),
+        tick=2.0,
+        lock_after=900,
+    )
+    with Actor(answer=lambda _: report) as engine:
+        assert "lock       by itself when nobody was there for 15 min" in engine.run("status").stdout
 
 
 @pytest.mark.parametrize(
@@ -364,12 +384,30 @@ def test_status_of_an_engine_in_trouble() -> None:
     )
     with Actor(answer=lambda _: report) as engine:
         look = engine.run("status").stdout
-    assert "locked: open it with «onionchat unlock»" in look
+        named = f"locked: open it with «onionchat --vault {engine.vault} unlock»"
+    assert named in " ".join(look.split())
     assert "45 %, building circuits (system)" in look
     assert "2 of 3 addresses proven reachable, since 1970-01-01" in look
     assert "the clock is far off" in look
     assert "another copy of this vault answers at 1 of your addresses" in look
     assert "waited 2500 ms" in look
+
+
+def test_stopping_what_is_kept_in_memory_alone_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def amnesic(request: AnyRequest) -> Answer:
+        said = answer(request)
+        return msgspec.structs.replace(said, amnesic=True) if isinstance(said, StatusReport) else said
+
+    with Actor(answer=amnesic) as engine:
+        result = engine.run("stop")
+        assert (result.exit_code, "add --yes" in result.stderr) == (2, True)
+        monkeypatch.setattr(burn, "_at_a_terminal", lambda: True)
+        assert engine.run("stop", typed="n\n").exit_code != 0
+        assert not [each for each in engine.asked if isinstance(each, Stop)]
+        result = engine.run("stop", typed="y\n")
+        assert (result.exit_code, "in memory alone" in result.stderr) == (0, True)
+        assert engine.run("stop", "--yes").exit_code == 0
+        assert len([each for each in engine.asked if isinstance(each, Stop)]) == 2
 
 
 def test_stopping_waits_until_the_engine_has_gone(engine: Actor) -> None:

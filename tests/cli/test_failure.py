@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 import pytest
 
 from onionchat.cli.failure import report
 from onionchat.cli.session import Session
-from onionchat.errors import DiskFull, TorTooOld
+from onionchat.errors import DiskFull, TorTooOld, VaultInUse
 
 CODE = "onionchat:" + "ab2" * 48
 
@@ -56,3 +57,15 @@ def test_an_error_without_a_hint_is_one_line(capsys: pytest.CaptureFixture[str])
     error.hint = ""
     report(error, Session())
     assert capsys.readouterr().err == "error: x\n"
+
+
+def test_a_hint_that_names_a_command_keeps_the_vault_that_was_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    session = Session(chosen_vault=Path("/a b"), vault_named=True, commands=frozenset(["stop", "unlock"]))
+    report(VaultInUse("x"), session)
+    assert capsys.readouterr().err.endswith("or stop it with: onionchat --vault '/a b' stop\n")
+    for text in ("start onionchat again", "onionchat stopped", "no.onionchat: unlock", "onionchat --help"):
+        assert session.naming(text) == text
+    session.vault_named = False
+    assert session.naming("onionchat stop") == "onionchat stop"

@@ -18,6 +18,7 @@ from onionchat.engine.lock import close
 from onionchat.errors import ConfigError, ControlError, DiskFull, StoreError, VaultCorrupt, WrongPassphrase
 from onionchat.protocol.keyring import REFUSALS_TO_RECOVER
 from onionchat.protocol.lines import COPY_HERE, COPY_THERE, RESTORED_HERE, RESTORED_THERE
+from onionchat.protocol.record import BackupRecord, IdentityRecord, SettingsRecord, pack
 from onionchat.store import (
     DiskVault,
     MemoryVault,
@@ -60,6 +61,12 @@ def restore(person: Person, file: Path, passphrase: str = BACKUPS) -> replies.An
     close(person.engine)
     person.folder.chmod(0o700)
     return person.ask(requests.BackupRestore(file=str(file), passphrase=passphrase, new="new"))
+
+
+def two_of_one() -> BackupRecord:
+    """What no program writes: an identity that is there twice."""
+    one = IdentityRecord(id=bytes(8), name="me", created=1.0)
+    return BackupRecord(made=1.0, settings=SettingsRecord(), identities=[one, one], contacts=[])
 
 
 def lines(person: Person) -> list[str]:
@@ -160,6 +167,10 @@ async def test_a_vault_is_made_of_a_whole_backup_where_there_is_none(
         with pytest.raises(WrongPassphrase):
             restore(bob, file, "another passphrase")
         with pytest.raises(VaultCorrupt, match="cannot be read"):
+            restore(bob, odd)
+        odd.unlink()
+        write_backup(odd, seal_backup(pack(two_of_one()), BACKUPS, random=os.urandom, cost=CHEAP))
+        with pytest.raises(VaultCorrupt, match="no vault can be made"):
             restore(bob, odd)
 
         def full(_vault: DiskVault, puts: Sequence[Record] = (), drops: Sequence[Name] = ()) -> None:

@@ -102,6 +102,26 @@ def seen(vault: MemoryVault) -> ClockRecord:
     return unpack(value, ClockRecord)
 
 
+def test_what_one_vault_had_seen_says_nothing_about_the_next() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    clock.carry_on(BEGIN + DAY, BEGIN + DAY)
+    assert clock.behind() == DAY
+    clock.start_over()
+    assert (clock.now(), clock.behind()) == (machine.wall, 0.0)
+
+
+async def test_an_empty_vault_does_not_tell_what_the_one_before_had_seen(
+    tmp_path: Path, clock: MockClock
+) -> None:
+    async with people(tmp_path, MemoryVault()) as (ada,):
+        ada.engine.clock.carry_on(BEGIN + 30 * DAY, BEGIN + 30 * DAY)
+        assert ada.engine.clock.behind() == pytest.approx(30 * DAY, abs=1)
+        ada.ask(requests.Lock())
+        ada.engine.open(MemoryVault())
+        assert ada.engine.clock.behind() == 0.0
+
+
 async def test_the_vault_is_told_the_time_with_what_is_stored_and_now_and_then(
     tmp_path: Path, clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -275,6 +275,18 @@ async def test_panic_leaves_no_box(tmp_path: Path, clock: MockClock) -> None:
         await until(lambda: len(bob.engine.connections) == len(bob.engine.receiver) == 0)
 
 
+async def test_an_empty_vault_after_duress_leaves_no_box(tmp_path: Path, clock: MockClock) -> None:
+    async with people(tmp_path, MemoryVault(), Mortal()) as (ada, bob):
+        await introduce(ada, bob)
+        lock(bob)
+        ada.send("never read")
+        await rest()
+        bob.engine.open(Mortal())
+        assert not box_of(bob).exists()
+        assert not bob.engine.opened().contacts
+        await until(lambda: len(bob.engine.connections) == 0)
+
+
 async def test_a_contact_that_is_burned_takes_its_key_along(tmp_path: Path, clock: MockClock) -> None:
     async with people(tmp_path, MemoryVault(), Mortal()) as (ada, bob):
         await introduce(ada, bob)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import socket
@@ -239,6 +240,36 @@ async def test_a_watcher_that_does_not_read_is_cut_off_and_nobody_else_waits(tmp
             while chunk := await slow.stream.receive_some(1 << 20):
                 received += len(chunk)
         assert received < MAX_LINE
+
+
+async def test_what_a_client_did_not_read_is_not_kept_once_the_vault_is_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "LOCKED_SECONDS", 0.5)
+    text = replies.Message(
+        message="ab", contact="cd", mine=False, text="x" * 65536, written=0.0, state="received", lifetime=5
+    )
+    async with serving(tmp_path) as place:
+        slow, quick = await place.call(), await place.call()
+        for watcher in (slow, quick):
+            await watcher.ask(b'{"do":"watch"}\n')
+        for _ in range(MAX_LINE // 65536 // 2):
+            place.server.tell(notices.MessageArrived(message=text))
+            assert (await quick.line())["notice"] == "message"
+        assert held_by_clients()
+        place.server.tell(notices.VaultChanged(vault="locked"))
+        assert (await quick.line())["notice"] == "vault"
+        with trio.fail_after(20):
+            while held_by_clients():  # noqa: ASYNC110 - what is in memory tells nobody
+                await trio.sleep(0.01)
+        assert (await quick.ask(b'{"do":"status","id":5}\n'))["id"] == 5
+
+
+def held_by_clients() -> int:
+    """How many long lines wait in this process."""
+    gc.collect()
+    waiting = [line for one in gc.get_objects() if isinstance(one, outbox.Outbox) for line in one._lines]
+    return sum(len(line) > 65536 for line in waiting)
 
 
 async def test_a_client_that_asks_and_never_reads_is_let_go(

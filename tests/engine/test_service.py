@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import socket
 import threading
@@ -16,7 +17,7 @@ from trio.testing import MockClock
 
 from onionchat.crypto.onion import OnionKey
 from onionchat.engine import service as service_module
-from onionchat.engine.service import PUBLISH_SECONDS, RECHECK_SECONDS, Services
+from onionchat.engine.service import PUBLISH_SECONDS, RECHECK_SECONDS, Service, Services
 from onionchat.errors import PeerUnreachable, TorUnavailable
 from onionchat.tor import TorController
 from tests.engine import core
@@ -223,6 +224,28 @@ async def test_a_removal_waits_for_a_tor_that_is_slow(tmp_path: Path, clock: Moc
         await trio.sleep(60)
         place.tor.hang.set()
         await until(lambda: place.tor.running == {})
+
+
+async def test_the_key_of_a_removed_service_is_not_kept_while_tor_hangs(
+    tmp_path: Path, clock: MockClock
+) -> None:
+    async with serving(tmp_path) as place:
+        key = new_key()
+        place.add(key)
+        place.ready()
+        await until(lambda: place.services.reachable(key.public))
+        assert services_in_memory() == [key]
+        place.tor.hang = threading.Event()
+        place.services.remove(key.public)
+        await in_thread(place.tor.hanging.wait)
+        assert services_in_memory() == []
+        place.tor.hang.set()
+        await until(lambda: place.tor.running == {})
+
+
+def services_in_memory() -> list[OnionKey]:
+    gc.collect()
+    return [one.key for one in gc.get_objects() if isinstance(one, Service)]
 
 
 async def test_a_service_removed_before_it_began_leaves_nothing(tmp_path: Path, clock: MockClock) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 from onionchat.control import replies, requests
 from onionchat.crypto.passphrase import MIB, PassphraseCost
-from onionchat.engine import unlock_answer
+from onionchat.engine import opening_time, unlock_answer
 from onionchat.engine.engine import Engine
+from onionchat.engine.opening_time import OpeningTime
 from onionchat.engine.patience import FIRST_WAIT, FREE_TRIES
 from onionchat.engine.plan import Plan
 from onionchat.engine.unlock_answer import Unlocker, UnlockRequest
@@ -53,6 +54,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opened]:
     monkeypatch.setattr(unlock_answer, "create_vault", partial(create_vault, cost=CHEAP, floor=0))
     monkeypatch.setattr(unlock_answer, "open_vault", partial(open_vault, floor=0))
     monkeypatch.setattr(unlock_answer, "recover_vault", partial(recover_vault, floor=0))
+    monkeypatch.setattr(opening_time, "EVEN_SECONDS", 0.0)
     engine = Opened(tmp_path / "vault")
     ask(engine, requests.Unlock(passphrase=PASSPHRASE, create=True))
     yield engine
@@ -179,3 +181,23 @@ def test_there_must_be_a_vault_on_the_disk(engine: Opened, tmp_path: Path) -> No
     for request in (requests.VaultShow(), requests.VaultRecovery(passphrase=PASSPHRASE)):
         with pytest.raises(ControlError, match="amnesic"):
             ask(nothing, request)
+
+
+@pytest.mark.parametrize("word", [PASSPHRASE, "duress"])
+def test_who_unlocks_waits_as_long_whatever_was_typed(
+    engine: Opened, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    steps: list[str] = []
+
+    class Told(OpeningTime):
+        def begin(self) -> None:
+            steps.append(f"paid, and {'' if any(root.read_bytes()) else 'not '}there")
+
+        def wait(self) -> None:
+            steps.append("open" if engine.vault is not None else "locked")
+
+    root = Path(engine.plan.vault) / "sealed" / "root"
+    ask(engine, requests.VaultDuress(passphrase=PASSPHRASE, duress="duress"))
+    monkeypatch.setattr(unlock_answer, "OpeningTime", Told)
+    unlock(engine, word)
+    assert steps == ["paid, and there", "open"]

@@ -69,8 +69,8 @@ def test_who_is_not_there_cannot_be_reached(tmp_path: Path) -> None:
 def test_every_figure_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timer, "LINKS", 6)
     monkeypatch.setattr(timer, "EVERY", 1.0)  # or every cell would carry something
-    monkeypatch.setattr(timer, "SECONDS_QUICK", 8.0)
-    monkeypatch.setattr(timer, "CONTROL_SECONDS_QUICK", 8.0)
+    monkeypatch.setattr(timer, "SECONDS_QUICK", 4.0)
+    monkeypatch.setattr(timer, "CONTROL_SECONDS_QUICK", 4.0)
     told: list[float] = []
     with lifeline() as line:
         found = measure(lifeline=line, tell=lambda part, _words: told.append(part), quick=True)

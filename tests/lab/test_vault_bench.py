@@ -57,8 +57,11 @@ def test_every_figure_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
         "open_s",
         "last_screen_ms",
         "expired_left",
+        "duress_differs",
     }
     assert values["expired_open_s"] > 0
+    assert values["duress_to_real"] > 0
+    assert values["on_disk"] in {0, 1}
     assert values["expired_left"] == 0
     assert 0 < values["erase_unsynced_ms"] < values["erase_one_ms"]
     assert 0 < values["fsync_ms"] < values["erase_one_ms"]

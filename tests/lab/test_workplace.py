@@ -12,7 +12,7 @@ import pytest
 
 from onionchat.errors import ConfigError
 from onionchat.lab import workplace as module
-from onionchat.lab.workplace import workplace
+from onionchat.lab.workplace import is_on_disk, workplace
 
 KILLED = """
 import os, signal
@@ -33,6 +33,7 @@ def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root.mkdir()
     monkeypatch.setattr(module, "SHARED_MEMORY", root)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setattr(module, "LASTING", tmp_path / "lasting")
     (tmp_path / "temporary").mkdir()
     return root
 
@@ -88,6 +89,23 @@ def test_without_memory_it_is_in_the_temporary_folder(memory: Path, tmp_path: Pa
     shutil.rmtree(memory)
     with workplace() as folder:
         assert folder.parent == tmp_path / "temporary"
+
+
+def test_what_is_to_wait_for_a_disk_is_on_one_where_there_is_one(
+    memory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with workplace(on_disk=True) as folder:
+        assert folder.parent == tmp_path / "temporary"
+    (tmp_path / "lasting").mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "is_on_disk", lambda root: root.name == "lasting")
+        with workplace(on_disk=True) as folder:
+            assert folder.parent == tmp_path / "lasting"
+
+
+def test_memory_is_no_disk(tmp_path: Path) -> None:
+    assert not is_on_disk(Path("/dev/shm"))
+    assert is_on_disk(Path("/sys")) or is_on_disk(Path("/"))
 
 
 def test_without_room_anywhere_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

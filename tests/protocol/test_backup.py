@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from onionchat.protocol import commands as do
 from onionchat.protocol import greeting
-from onionchat.protocol.backup import backup_of, is_kept, records_of
+from onionchat.protocol.backup import MOST_ID, backup_of, is_kept, is_whole, records_of
 from onionchat.protocol.greeting import Capability, Intent
 from onionchat.protocol.lines import COPY_HERE, COPY_THERE, RESTORED_HERE, RESTORED_THERE, SESSION_RENEWED
 from onionchat.protocol.link import LinkState
@@ -159,6 +160,30 @@ def test_what_a_backup_could_not_bring_back_or_is_to_leave_no_trace_is_not_in_it
     disposable = IdentityRecord(id=ME.id, name="gone", created=1.0, disposable=True)
     empty = backup_of(SettingsRecord(), [disposable], [ada.record], 0.0)
     assert (empty.identities, empty.contacts) == ([], [])
+
+
+def test_a_vault_is_made_of_a_backup_in_which_everything_belongs_together() -> None:
+    _, ada, _ = friends()
+    good = backed_up(ada)
+
+    def of_contact(**change: object) -> bool:
+        backup = unpack(good, BackupRecord)
+        for name, value in change.items():
+            setattr(backup.contacts[0], name, value)
+        return is_whole(backup)
+
+    assert of_contact()
+    assert not of_contact(identity=b"another")
+    assert not of_contact(id=b"")
+    assert not of_contact(id=bytes(MOST_ID + 1))
+    for key in ("onion_seed", "static_secret", "recovery_psk", "peer_onion"):
+        assert not of_contact(**{key: bytes(31)})
+    assert not of_contact(peer_statics=[])
+    assert not of_contact(peer_statics=[bytes(32), b""])
+    backup = unpack(good, BackupRecord)
+    assert not is_whole(msgspec.structs.replace(backup, identities=[]))
+    assert not is_whole(msgspec.structs.replace(backup, identities=backup.identities * 2))
+    assert not is_whole(msgspec.structs.replace(backup, contacts=backup.contacts * 2))
 
 
 # --- copies ------------------------------------------------------------------------------------------

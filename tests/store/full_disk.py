@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from onionchat.errors import DiskFull
-from onionchat.store import DiskVault, Record
+from onionchat.store import DiskVault, Record, open_vault
 
-from .kit import State, create, everything, note, put_all, reopen
+from .kit import FLOOR, PASSPHRASE, State, create, everything, note, put_all, reopen
 
 
 def fill(path: Path) -> None:
@@ -36,6 +36,7 @@ def main(mount: Path) -> None:
     state: State = {note(number): b"value %d" % number for number in range(150)}
     vault = create(folder)
     put_all(vault, state)
+    vault.unlocking.set_duress(PASSPHRASE, "duress")
     fill(ballast)
     if is_refused(vault, state):
         print("full")
@@ -57,6 +58,11 @@ def main(mount: Path) -> None:
     vault = reopen(folder)
     if everything(vault) == state:
         print("stored")
+    vault.close()
+    fill(ballast)
+    vault = open_vault(folder, "duress", random=os.urandom, floor=FLOOR)
+    if not everything(vault):
+        print("burned")
     vault.close()
 
 

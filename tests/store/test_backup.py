@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from onionchat.crypto.passphrase import MIB, PassphraseCost, unlocking_key
-from onionchat.crypto.sealing import unseal
+from onionchat.crypto.sealing import seal, unseal
 from onionchat.errors import DiskFull, StoreError, VaultCorrupt, VaultTooNew, WrongPassphrase
 from onionchat.store import backup, open_backup, read_backup, seal_backup, write_backup
 
@@ -159,3 +159,23 @@ def test_no_more_is_read_than_a_backup_has(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "file").write_bytes(b"12345")
     with pytest.raises(VaultCorrupt, match="longer than any backup"):
         read_backup(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("memory", "passes"), [(0, 1), (8191, 1), (1024 * MIB + 1, 1), (2**64 - 1, 1), (MIB, 0), (MIB, 17)]
+)
+def test_a_file_cannot_ask_for_what_no_passphrase_costs(memory: int, passes: int) -> None:
+    data = bytearray(sealed())
+    data[19:31] = memory.to_bytes(8, "big") + passes.to_bytes(4, "big")
+    with pytest.raises(VaultCorrupt, match="damaged"):
+        open_backup(bytes(data), "a passphrase")
+
+
+def test_a_length_that_is_not_there_is_not_believed() -> None:
+    whole = sealed()
+    key = unlocking_key("a passphrase", whole[31:47], CHEAP)
+    plain = (2**32 - 1).to_bytes(4, "big").ljust(backup.LEAST_SIZE - 47 - 40, b"\0")
+    changed = whole[:47] + seal(key, plain, ad=whole[:47], random=os.urandom)
+    assert len(changed) == len(whole)
+    with pytest.raises(VaultCorrupt, match="damaged"):
+        open_backup(changed, "a passphrase")

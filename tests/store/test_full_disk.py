@@ -63,4 +63,4 @@ def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
     if done.returncode == 77 or "unshare" in done.stderr:
         pytest.skip("mounting is not allowed here")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["full", "erased", "reopened", "stored"]
+    assert done.stdout.split() == ["full", "erased", "reopened", "stored", "burned"]

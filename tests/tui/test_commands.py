@@ -64,6 +64,10 @@ SCREENS: dict[str, list[str]] = {
     "burn identity": ["ctrl+g", "d"],
     "stop": ["ctrl+s"],
     "backup": ["f8"],
+    "ways": ["f4"],
+    "passphrase": ["f4", "enter"],
+    "key file": ["f4", "down", "enter"],
+    "recovery words": ["f4", "down", "down", "down", "enter"],
 }
 
 

@@ -95,6 +95,23 @@ def test_a_removed_contact_takes_draft_and_conversation_along(model: Model) -> N
     assert "c1" not in model.contacts
 
 
+def test_a_removed_contact_takes_along_what_was_not_sent(model: Model) -> None:
+    waiting = model.unsent
+    model.unsent += [Unsent("c1", "first"), Unsent("c2", "other")]
+    model.apply(notices.ContactRemoved(contact="c1"))
+    assert waiting is model.unsent  # who sends goes through the same list
+    model.take_back()
+    assert model.drafts == {"c2": "other"}
+
+
+def test_a_removed_identity_takes_its_contacts_along(model: Model) -> None:
+    model.drafts |= {"c1": "half a", "c2": "other"}
+    model.apply(notices.IdentityRemoved(identity="a1"))
+    assert model.conversation is None
+    assert model.drafts == {"c2": "other"}
+    assert [*model.contacts] == ["c2"]
+
+
 def test_lists_follow_notices(model: Model) -> None:
     model.apply(notices.IdentityChanged(identity=identity("a3", "Third")))
     model.apply(notices.ContactChanged(contact=contact("c3", "Dan")))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,6 +10,7 @@ from textual import events
 from onionchat.control import notices, replies, requests
 from onionchat.control.replies import Invite
 from onionchat.errors import ControlError
+from onionchat.tui.model import Unsent
 from onionchat.tui.screens.invites import AcceptSheet, InviteSheet
 from onionchat.tui.screens.main import MainScreen
 from onionchat.tui.screens.naming import IdentitySheet
@@ -491,6 +493,54 @@ async def test_a_contact_is_removed_after_one_sentence(engine: FakeEngine) -> No
         assert engine.of(requests.ContactRemove) == [requests.ContactRemove(contact="c1")]
         assert "Bob" not in shown(app)
         assert "Carol" in shown(app)
+
+
+async def test_of_a_burned_contact_nothing_stays_in_the_window(engine: FakeEngine) -> None:
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press(*"half a secret")
+        screen = app.screen
+        assert isinstance(screen, MainScreen)
+        app.session.model.unsent.append(Unsent("c1", "another secret"))
+        assert screen.view._messages
+        engine.say(notices.ContactRemoved(contact="c1"))
+        await pilot.pause()
+        screen.post_message(Composer.Sent("c1", "a late secret"))  # Enter was pressed just before
+        await pilot.pause()
+        screen._take_back()
+        view = screen.view
+        assert [view._messages, view._rows, view._cache, view._drawn, view._peer] == [[], [], {}, {}, ""]
+        assert screen.composer.text == ""
+        screen.composer.undo()
+        assert screen.composer.text == ""
+        assert app.session.model.drafts.get("c1") is None
+        assert app.session.model.unsent == []
+
+
+async def test_what_is_being_sent_when_its_contact_is_burned_takes_nothing_else_along(
+    engine: FakeEngine,
+) -> None:
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        session = app.session
+        real = session.ask
+
+        async def burned_meanwhile(request: Any, kind: Any) -> Any:
+            answer = await real(request, kind)
+            if isinstance(request, requests.Send) and request.contact == "c1":
+                session.model.apply(notices.ContactRemoved(contact="c1"))
+            return answer
+
+        session.ask = burned_meanwhile  # type: ignore[method-assign]  # the one moment that matters
+        session.model.unsent += [Unsent("c1", "first"), Unsent("c2", "second")]
+        assert isinstance(app.screen, MainScreen)
+        await app.screen.sending.send_all()
+        assert [(one.contact, one.text) for one in engine.of(requests.Send)] == [
+            ("c1", "first"),
+            ("c2", "second"),
+        ]
 
 
 async def test_the_messages_with_a_contact_are_burned_after_one_sentence(engine: FakeEngine) -> None:

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 from textual.pilot import Pilot
 from textual.widgets import Input
+from textual.worker import Worker
 
+from onionchat import tui
 from onionchat.client import security_key
 from onionchat.client.phrase import new_recovery_words
 from onionchat.control import notices, replies, requests
@@ -156,6 +160,41 @@ async def test_a_vault_asks_for_its_factors(
             )
         ]
         assert isinstance(app.screen, MainScreen)
+
+
+@pytest.mark.parametrize("vault", ["locked", "absent"])
+async def test_no_description_of_a_worker_holds_a_passphrase(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, vault: replies.VaultState
+) -> None:
+    described: list[str] = []
+    real = Worker.__init__
+
+    def kept(self: Worker[object], *args: Any, **named: Any) -> None:
+        real(self, *args, **named)
+        described.append(f"{self.name} {self.description} {self!r}")
+
+    monkeypatch.setattr(Worker, "__init__", kept)
+    engine.vault = vault
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        for _ in range(1 if vault == "locked" else 2):
+            await write(pilot, "correct")
+            await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(app.screen, MainScreen)
+    assert any("unlock" in each or "ask the engine" in each for each in described)
+    assert not [each for each in described if "correct" in each]
+
+
+def test_no_worker_is_described_by_its_arguments() -> None:
+    for path in Path(tui.__path__[0]).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.AsyncFunctionDef) or len(node.args.args) < 2:
+                continue
+            for by in node.decorator_list:
+                named = {each.arg for each in by.keywords} if isinstance(by, ast.Call) else set()
+                assert "work" not in ast.unparse(by) or "description" in named, f"{path.name}: {node.name}"
 
 
 async def test_a_vault_that_asks_for_nothing_shows_no_more_fields(engine: FakeEngine) -> None:

@@ -25,12 +25,31 @@ USUAL_MEMORY: Final = 512
 """MiB that a try of a passphrase takes where a machine has them."""
 
 
+SIX_WORDS: Final = Binding(
+    "f2", "six_words", "Six words", tooltip="Make a passphrase of six words by chance."
+)
+
+
+def judged(typed: str) -> str:
+    """What is said of a new passphrase, as far as it was typed."""
+    if not typed:
+        return "F2 makes one of six words for you."
+    found = strength(typed)
+    weak = " Whoever gets a copy of the vault can guess it." if found.is_weak else ""
+    return f"Strength: {found.words}.{weak}"
+
+
+def to_write_down(made: str) -> str:
+    """How a passphrase is shown that was made by chance."""
+    return f"Write it down, then type it below. It is not shown again:\n{made}"
+
+
 class Choosing(Start):
     """A new passphrase, twice, with its strength; or one of six words."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         NEXT_FIELD,
-        Binding("f2", "six_words", "Six words", tooltip="Make a passphrase of six words by chance."),
+        SIX_WORDS,
     ]
     NEW: ClassVar[str] = "Passphrase"
 
@@ -43,22 +62,14 @@ class Choosing(Start):
     @on(Secret.Changed, "#passphrase")
     def judge(self, event: Secret.Changed) -> None:
         """Say how strong it is, as far as it was typed."""
-        shown = self.query_one("#strength", Static)
-        if not event.value:
-            shown.update("F2 makes one of six words for you.")
-            return
-        found = strength(event.value)
-        weak = " Whoever gets a copy of the vault can guess it." if found.is_weak else ""
-        shown.update(f"Strength: {found.words}.{weak}")
+        self.query_one("#strength", Static).update(judged(event.value))
 
     def action_six_words(self) -> None:
         """Fill in six words and show them; they are to be written down and typed once."""
         made = new_passphrase(os.urandom)
         with self.prevent(Secret.Changed):
             self.query_one("#passphrase", Secret).value = made
-        self.query_one("#strength", Static).update(
-            f"Write it down, then type it below. It is not shown again:\n{made}"
-        )
+        self.query_one("#strength", Static).update(to_write_down(made))
         self.query_one("#again", Secret).focus()
 
     @on(Secret.Submitted)

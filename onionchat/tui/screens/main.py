@@ -126,7 +126,8 @@ class MainScreen(Panel[None]):
         self.view.display = self.composer.display = contact is not None
         self.trouble.clear()
         if contact is None:
-            self.composer.contact = None
+            self.composer.close()
+            self.view.open("")
             self.welcome.tell(model)
         else:
             name = wording.name(contact.name)
@@ -205,14 +206,14 @@ class MainScreen(Panel[None]):
         if model.conversation is not None and any(one.lifetime == "once" for one in model.messages):
             self._say_closed(model.conversation)
 
-    @work
+    @work(description="say that it was closed")
     async def _say_closed(self, contact: str) -> None:
         try:
             await self.session.ask(requests.Closed(contact=contact), replies.Done)
         except OnionchatError as error:
             self.note.complain(error)
 
-    @work(group="load", exclusive=True)
+    @work(group="load", exclusive=True, description="load the conversation")
     async def _load(self, contact: str) -> None:
         try:
             answer = await self.session.ask(
@@ -238,12 +239,15 @@ class MainScreen(Panel[None]):
     @on(TextArea.Changed, "#composer")
     def draft_changed(self) -> None:
         """Keep what is written, in memory."""
-        if self.composer.contact is not None:
-            self.session.model.drafts[self.composer.contact] = self.composer.text
+        contact = self.composer.contact
+        if contact is not None and contact in self.session.model.contacts:
+            self.session.model.drafts[contact] = self.composer.text
 
     @on(Composer.Sent)
     def send(self, event: Composer.Sent) -> None:
         """Send what was written; what the engine does not take comes back."""
+        if event.contact not in self.session.model.contacts:  # burned since Enter was pressed
+            return
         text = plain(event.text).strip("\n")
         self.sending.add(event.contact, text)
         self._tell_lifetime()
@@ -284,7 +288,7 @@ class MainScreen(Panel[None]):
             self._reported.update(fresh)
             self._report(contact, fresh)
 
-    @work
+    @work(description="report what was seen")
     async def _report(self, contact: str, messages: list[str]) -> None:
         try:
             await self.session.ask(requests.Shown(contact=contact, messages=messages), replies.Done)

@@ -54,7 +54,7 @@ class Panel(Screen[T]):
             self.note.say(meanwhile)
         self._attempt(request, kind, done)
 
-    @work
+    @work(description="ask the engine")  # Textual would describe it by its arguments, and keep that
     async def _attempt(self, request: AnyRequest, kind: type[R], done: Callable[[R], object]) -> None:
         try:
             answer = await self.session.ask(request, kind)

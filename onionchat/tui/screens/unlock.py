@@ -85,7 +85,7 @@ class UnlockScreen(Start):
         """Go to the recovery words."""
         self.app.push_screen(RecoverScreen(self.session))
 
-    @work(exclusive=True)
+    @work(exclusive=True, description="unlock")  # Textual would describe it by its arguments
     async def _unlock(self, passphrase: str, pin: str) -> None:
         try:
             file_secret = await self._key_file()

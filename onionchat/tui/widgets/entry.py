@@ -124,6 +124,10 @@ class Composer(Draft):
         self.contact, self.text = contact, draft
         self.move_cursor(self.document.end)
 
+    def close(self) -> None:
+        """There is nobody to write to; nothing that was written stays here, nor can it be undone back."""
+        self.contact, self.text = None, ""
+
     def on_key(self, event: events.Key) -> None:
         """Line breaks, in their turn."""
         if event.key in self.NEWLINE:

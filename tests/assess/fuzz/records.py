@@ -22,6 +22,9 @@ _KINDS: Final = (
     record.MessageRecord,
     record.SeenRecord,
     record.SessionRecord,
+    record.SettingsRecord,
+    record.ClockRecord,
+    record.GistRecord,
 )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from . import (
+    backup,
     body,
     cell,
     channels,
@@ -30,6 +31,7 @@ _ALL: Final = (
     *body.TARGETS,
     *control.TARGETS,
     *vault.TARGETS,
+    *backup.TARGETS,
     *records.TARGETS,
     *channels.TARGETS,
     *words.TARGETS,

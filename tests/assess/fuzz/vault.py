@@ -1,4 +1,4 @@
-"""Targets: what the vault reads from its files: header, slot, root, pages, and a value under its name."""
+"""Targets: what the vault reads from its files: header, slot, ways, root, pages, a value under its name."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import Final
 
 from onionchat.crypto.passphrase import MIB, PassphraseCost
+from onionchat.crypto.sealing import KEY_SIZE
 from onionchat.errors import StoreError, VaultCorrupt
 from onionchat.store.header import Header
 from onionchat.store.page import (
@@ -24,10 +25,12 @@ from onionchat.store.record import Name, Record, Tags
 from onionchat.store.slot import MAX_VALUE, SIDE_SIZE
 from onionchat.store.slot import _unframe as read_side
 from onionchat.store.tree import unpack_root
+from onionchat.store.ways import MAX_CREDENTIAL, WAYS_SIZE, Keyring, Needs, Ways
 
-from .target import Run, Target, attempt, guarded, require
+from .target import Run, Target, attempt, guarded, head, require
 
 _CHECKSUM: Final = 16
+_KEYRING: Final = 5 * KEY_SIZE
 _PAGE: Final = 4 * PLAIN_SIZE // SLOTS_PER_PAGE
 """Bytes of the first four places: the others are like them."""
 
@@ -79,6 +82,34 @@ def _slot_seeds() -> Sequence[bytes]:
     ]
 
 
+def _make_ways() -> Run:
+    def run(data: bytes) -> str:
+        """After a zero the bytes as they are; after anything else as many as there must be.
+
+        The last of them are read as a keyring, too, which else stands behind a seal.
+        """
+        whole = data[1:] if head(data) == 0 else data[1:][:WAYS_SIZE].ljust(WAYS_SIZE, b"\0")
+        found = attempt(lambda: Ways.decode(whole), VaultCorrupt)
+        require(found.encode() == whole, "ways have one form only")
+        require(len(found.needs.credential) <= MAX_CREDENTIAL, "a credential is as long as there is room")
+        inside = whole[-_KEYRING:]
+        ring = Keyring.decode(inside)
+        require(ring.encode() == inside, "a keyring has one form only")
+        given = found.needs.of(ring.factors)
+        require(
+            found.needs.met_by(given) == found.needs.met_by(ring.factors), "what is not asked for is nothing"
+        )
+        return f"taken {found.needs.key_file} {min(len(found.needs.credential), 2)} {bool(ring.duress)}"
+
+    return guarded(run)
+
+
+def _ways_seeds() -> Sequence[bytes]:
+    some = [Needs(), Needs(key_file=True), Needs(credential=b"key"), Needs(credential=bytes(MAX_CREDENTIAL))]
+    whole = some[1].encode().ljust(WAYS_SIZE, b"\1")
+    return [*(b"\1" + one.encode() for one in some), b"\0" + whole, b"\1" + whole, b"\1\2", b"\0"]
+
+
 def _make_root() -> Run:
     def run(data: bytes) -> str:
         key, side, pages = attempt(lambda: unpack_root(data), VaultCorrupt)
@@ -121,6 +152,7 @@ def _value_seeds() -> Sequence[bytes]:
 TARGETS: Final = (
     Target(name="vault-header", make=_make_header, seeds=_header_seeds, longest=96),
     Target(name="vault-slot", make=_make_slot, seeds=_slot_seeds, longest=SIDE_SIZE + 16),
+    Target(name="vault-ways", make=_make_ways, seeds=_ways_seeds, longest=WAYS_SIZE + 16),
     Target(
         name="vault-root",
         make=_make_root,
