@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -13,11 +14,12 @@ from ..errors import ConfigError
 from .failure import report
 from .options import EngineOptions, engine_options
 from .root import INTERRUPTED
-from .secret import ask_passphrase, credential, open_descriptor
+from .secret import ask_passphrase, credential, open_descriptor, passphrase_from, tell_strength
 from .session import Session, pass_session
 
 EMPTY = 64
 """Status of the child that asks, where nothing was typed."""
+STDERR: Final = 2
 
 
 @click.command(
@@ -66,7 +68,11 @@ def serve(
                 lifeline_fd, _ours = os.pipe()
         kept = "" if options.amnesic or passphrase_fd is not None else credential()
         plan = options.plan(session.vault, create=create, credential=kept)
-        if not options.amnesic and not kept:
+        if kept and create:
+            pipe = _judge(session, os.open(kept, os.O_RDONLY | os.O_CLOEXEC))
+            if pipe is not None:  # the engine reads the credential by itself, at every start
+                os.close(pipe)
+        elif not options.amnesic and not kept:
             passphrase_fd = _passphrase(session, passphrase_fd, create=create)
         from ..engine.launcher import run
 
@@ -82,25 +88,56 @@ def serve(
 def _passphrase(session: Session, given: int | None, *, create: bool) -> int | None:
     """The descriptor that holds the passphrase; None to start locked."""
     if given is None and sys.stdin.isatty():
-        given = _typed(session, create=create)
+        return _typed(session, create=create)
     if given is None and create:
         raise ConfigError("--create needs a passphrase", hint="pass one like this: --passphrase-fd 3 3< FILE")
-    return given
+    return _judge(session, given) if given is not None and create else given
 
 
 def _typed(session: Session, *, create: bool) -> int | None:
-    """A pipe with the passphrase that is typed; None where it was left empty.
+    """A pipe with the passphrase that is typed; None where it was left empty."""
 
-    A child asks and ends: this process becomes the launcher and lives long, and must not know it.
+    def ask() -> str:
+        new = create and not _is_there(session)
+        return ask_passphrase(session, create=new, empty="" if create else "nothing: start locked")
+
+    return _in_a_child(session, ask)
+
+
+def _judge(session: Session, given: int) -> int | None:
+    """A pipe with what ``given`` holds, once it was said if it is weak and a vault is made with it."""
+
+    def read() -> str:
+        passphrase = passphrase_from(given, session)
+        if not _is_there(session):
+            tell_strength(passphrase, if_weak=True)
+        return passphrase
+
+    pipe = _in_a_child(session, read)
+    if given > STDERR:  # the next file to be opened must not become a standard stream
+        os.close(given)
+    return pipe
+
+
+def _is_there(session: Session) -> bool:
+    from ..store import vault_exists
+
+    return vault_exists(session.vault)
+
+
+def _in_a_child(session: Session, learn: Callable[[], str]) -> int | None:
+    """A pipe with the passphrase that ``learn`` gives; None where it is empty.
+
+    A child learns it and ends: this process becomes the launcher and lives long, and must not know it.
     """
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         status = 1
         try:
-            typed = ask_passphrase(session, create=create, empty="" if create else "nothing: start locked")
-            os.write(writing, typed.encode())  # a pipe holds far more than a passphrase may have
-            status = 0 if typed else EMPTY
+            passphrase = learn()
+            os.write(writing, passphrase.encode())  # a pipe holds far more than a passphrase may have
+            status = 0 if passphrase else EMPTY
         except Exception as error:
             status = report(error, session)
         except KeyboardInterrupt:

@@ -20,12 +20,14 @@ import msgspec
 from ..control.replies import StatusReport
 from ..errors import OnionchatError
 from ..tor import find_tor
-from .process import core_limit, may_lock_memory
+from .process import core_limit, lock_limit, may_lock_memory
 
 Verdict = Literal["ok", "warn", "bad"]
 
 OLD_TOR_DAYS: Final = 365
 RTPRIO: Final = 10
+SOME_MEMORY: Final = 64 * 1024
+"""Bytes that are worth a word: with fewer not even the keys of a small vault can be kept out of swap."""
 _TIME_ERROR: Final = 5
 """What adjtimex(2) returns where nothing keeps the clock right."""
 _TIMEX_BYTES: Final = 512
@@ -86,18 +88,31 @@ def _core(machine: Machine, engine: StatusReport | None) -> Finding:
 def _memory(machine: Machine, engine: StatusReport | None) -> Finding:
     name = "locked memory"
     if engine is not None:
-        locked = machine.status(engine.pid).get("VmLck", "0 kB") != "0 kB"
+        locked, used = (_kilobytes(machine, engine.pid, line) for line in ("VmLck", "VmRSS"))
+        whole, page = locked >= used > 0, str(engine.pid)
     else:
-        locked = may_lock_memory()
-    if locked:
+        whole, page = may_lock_memory(), "self"
+    if whole:
         whose = "the engine's memory is" if engine is not None else "the memory of an engine here would be"
-        return Finding(name=name, verdict="ok", text=f"{whose} kept out of swap")
+        return Finding(name=name, verdict="ok", text=f"{whose} kept out of swap, all of it")
+    limit = lock_limit(machine.read(machine.proc / page / "limits")) or 0
+    if limit >= SOME_MEMORY:
+        text = (
+            f"of the engine's memory only the vault's own keys are kept out of swap, up to {limit >> 10} KiB"
+        )
+    else:
+        text = "the limit does not let the engine keep any of its memory out of swap"
     return Finding(
         name=name,
         verdict="warn",
-        text="the limit does not let the engine keep its memory out of swap",
+        text=text,
         hint="raise it: «memlock unlimited» in /etc/security/limits.conf, LimitMEMLOCK=infinity for systemd",
     )
+
+
+def _kilobytes(machine: Machine, pid: int, line: str) -> int:
+    said = machine.status(pid).get(line, "").split()
+    return int(said[0]) if said and said[0].isdigit() else 0
 
 
 def _umask(machine: Machine, engine: StatusReport | None) -> Finding:

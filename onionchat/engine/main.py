@@ -21,9 +21,10 @@ import msgspec
 import trio
 
 from ..control import control_socket, notices, run_folder
+from ..crypto.passphrase import DEFAULT_COST, MIB
 from ..crypto.stack import wipe_stack
 from ..errors import ConfigError, ConnectionLost, CryptoError, OnionchatError, StoreError, TransportError
-from ..store import MemoryVault, VaultLock, finish_burn, vault_exists
+from ..store import DiskVault, MemoryVault, VaultLock, finish_burn, vault_exists
 from .answer import Answers
 from .engine import Engine
 from .launch import Launch
@@ -178,7 +179,7 @@ async def _live(engine: Engine, answers: Answers, nursery: trio.Nursery, passphr
     if engine.plan.amnesic:
         engine.open(MemoryVault())
     elif passphrase_fd is not None or engine.plan.credential:
-        _unlock(engine.plan, answers, engine.plan.credential if passphrase_fd is None else passphrase_fd)
+        _unlock(engine, answers, engine.plan.credential if passphrase_fd is None else passphrase_fd)
     if engine.plan.step_back:
         step_back()  # before there is a tor, and after the passphrase, whose cost need not wait for anybody
     nursery.start_soon(engine.tor.serve)
@@ -189,15 +190,22 @@ async def _live(engine: Engine, answers: Answers, nursery: trio.Nursery, passphr
     nursery.start_soon(_watch_signals, engine)
 
 
-def _unlock(plan: Plan, answers: Answers, source: str | int) -> None:
+def _unlock(engine: Engine, answers: Answers, source: str | int) -> None:
     """Open the vault with what ``source`` (a path or a descriptor) holds; nothing keeps it afterwards."""
-    exists = vault_exists(Path(plan.vault))
-    if not exists and not plan.create:
-        raise ConfigError(f"there is no vault in {plan.vault}", hint="make it with --create")
+    exists = vault_exists(Path(engine.plan.vault))
+    if not exists and not engine.plan.create:
+        raise ConfigError(f"there is no vault in {engine.plan.vault}", hint="make it with --create")
     try:
         answers.unlock(_secret(source) or "", create=not exists)
     except CryptoError as error:
         raise ConfigError(error.message, hint=error.hint) from error
+    if not exists and isinstance(engine.vault, DiskVault):
+        memory, usual = engine.vault.cost.memory // MIB, DEFAULT_COST.memory // MIB
+        less = f", less than the usual {usual} MiB: this machine has no more to spare now"
+        sys.stderr.write(
+            "onionchat: the vault was made. Each guess at its passphrase takes "
+            f"{memory} MiB of memory{less if memory < usual else ''}.\n"
+        )
 
 
 def _secret(source: str | int | None) -> str | None:

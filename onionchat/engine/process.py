@@ -52,15 +52,15 @@ def lock_memory() -> bool:
     """Keep this process's memory out of swap, now and later; whether that is so.
 
     All of it, because Python's objects lie anywhere; a page counts once it is used, so that nothing more is
-    resident for it. Where the limit is less than everything nothing is locked: the passphrase's derivation,
-    which needs much memory for a second, would fail later.
+    resident for it. Where the limit is less than everything it is left to the vault, for the buffers of its
+    keys: the passphrase's derivation, which needs much memory for a second, would fail later.
     """
-    if not may_lock_memory():
-        return False
-    libc = ctypes.CDLL(None, use_errno=True)
     with contextlib.suppress(ValueError, OSError):
         _, most = resource.getrlimit(resource.RLIMIT_MEMLOCK)
         resource.setrlimit(resource.RLIMIT_MEMLOCK, (most, most))
+    if not may_lock_memory():
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
     return bool(libc.mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0)
 
 
@@ -74,6 +74,15 @@ def may_lock_memory() -> bool:
             if name == "CapEff":
                 return bool(int(value, 16) >> CAP_IPC_LOCK & 1)
     return False
+
+
+def lock_limit(limits: str) -> int | None:
+    """How many bytes a process may lock, from what ``/proc/PID/limits`` says; None: no limit."""
+    for line in limits.splitlines():
+        if line.startswith("Max locked memory"):
+            hard = line.split()[4]
+            return int(hard) if hard.isdigit() else None
+    return None
 
 
 def core_limit(limits: str) -> int | None:

@@ -55,7 +55,8 @@ class Whereabouts:
         everything = [*puts, *(record for record in moved if record.name not in named)]
         there = [record for record in everything if not self._in_memory(record)]
         here = [record for record in everything if self._in_memory(record)]
-        noted = [lasting] if lasting is not None and (there or not puts) else []
+        kept = there or any(self._memory.get(name) is None for name in drops)
+        noted = [lasting] if lasting is not None and (kept or not (puts or drops)) else []
         try:
             self._vault.commit(puts=[*there, *noted], drops=[*drops, *(record.name for record in here)])
         except BaseException:

@@ -1,9 +1,12 @@
 """A wire tap between a client and tor's SOCKS port: who wrote how many bytes when.
 
 Laws: it listens on loopback alone and keeps sizes and times, never contents. It neither splits nor merges
-what it sees in practice: both sides have TCP_NODELAY, and each write is passed on at once and whole. The time
-is the one at which the kernel got the bytes (SO_TIMESTAMPNS), as in a packet capture, so that a tap that is
-itself kept waiting for the processor writes down no other times.
+what it sees in practice: both sides have TCP_NODELAY, and each write is passed on at once and whole. What
+came is acknowledged at once, too: else the kernel waits 40 ms and more, or for what goes the other way, and
+tor waits for the acknowledgement before it writes again (Nagle); with a tick that is shorter than that, what
+comes in would be tied to what goes out, as it is at no tick that a user may choose. The time is the one at
+which the kernel got the bytes (SO_TIMESTAMPNS), as in a packet capture, so that a tap that is itself kept
+waiting for the processor writes down no other times.
 """
 
 from __future__ import annotations
@@ -174,6 +177,8 @@ class Tap:
                 data, extra, _, _ = source.recvmsg(_READ, socket.CMSG_SPACE(_TIMESPEC.size))
                 if not data:
                     break
+                if source.family == socket.AF_INET:
+                    source.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)  # for this once
                 at = _arrival(extra)
                 sink.sendall(data)
                 if size := skipper.beyond(data) if skipper is not None else len(data):

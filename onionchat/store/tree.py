@@ -33,6 +33,7 @@ from .page import (
     until_at,
 )
 from .record import Tags
+from .resident import resident
 from .slot import ErasableSlot
 
 _KEYS: Final = "keys"
@@ -59,7 +60,7 @@ class KeyTree:
     ) -> None:
         self._folder = folder
         self._root = root
-        self._unlocking_key = bytearray(unlocking_key)
+        self._unlocking_key = _filled(unlocking_key)
         self._root_ad = _ROOT_AD + ad
         self._random = random
         self._keys = -1
@@ -163,7 +164,7 @@ class KeyTree:
         pages = max(len(self._pages), *(page + 1 for page in drafts))
         self._reserve(pages)
         places = self._spare[-len(drafts) :]
-        table = self._table + bytes(_PAGE.size * (pages - len(self._pages)))
+        table = _filled(self._table, pages * _PAGE.size)
         for place, (page, draft) in zip(places, drafts.items(), strict=True):
             page_key = self._random(KEY_SIZE)
             sealed = seal(page_key, bytes(draft), ad=_PAGE_AD, random=self._random)
@@ -214,7 +215,7 @@ class KeyTree:
             changes[slot // SLOTS_PER_PAGE].append((slot % SLOTS_PER_PAGE, entry))
         drafts = {}
         for page in sorted(changes):
-            draft = bytearray(self._pages[page] if page < len(self._pages) else PLAIN_SIZE)
+            draft = _filled(self._pages[page] if page < len(self._pages) else b"", PLAIN_SIZE)
             for place, change in changes[page]:
                 if change is None:
                     clear_entry(draft, place)
@@ -293,10 +294,10 @@ class KeyTree:
             self._start_over()
         sealed_table = disk.read_at(table, OVERHEAD + pages * _PAGE.size, 0)
         try:
-            self._table = bytearray(unseal(root_key, sealed_table, ad=_TABLE_AD))
+            self._table = _filled(unseal(root_key, sealed_table, ad=_TABLE_AD))
             for place, page_key in _PAGE.iter_unpack(self._table):
                 sealed = disk.read_at(self._keys, OVERHEAD + PLAIN_SIZE, place * PAGE_SIZE)
-                self._pages.append(bytearray(unseal(page_key, sealed, ad=_PAGE_AD)))
+                self._pages.append(_filled(unseal(page_key, sealed, ad=_PAGE_AD)))
         except DecryptionError:
             raise VaultCorrupt("the vault's keys are damaged") from None
         self._clear_idle_table()  # a change of ways may have been cut short just before
@@ -315,6 +316,13 @@ def unpack_root(root: bytes) -> tuple[bytes, int, int]:
         raise VaultCorrupt("the vault's root is damaged")
     root_key, side, pages = _ROOT.unpack(root)
     return root_key, side, pages
+
+
+def _filled(secret: bytes | bytearray, size: int = 0) -> bytearray:
+    """A buffer of our own that begins with ``secret``, with zeros behind it up to ``size``."""
+    buffer = resident(max(size, len(secret)))
+    buffer[: len(secret)] = secret
+    return buffer
 
 
 def _wipe(secret: bytearray) -> None:

@@ -51,10 +51,10 @@ def ways(found: VaultWays) -> str:
     needed = ["the passphrase"] + ["the key file"] * found.key_file
     needed += ["the security key"] * bool(found.credential)
     beside = ", ".join(needed[:-1])
-    words = "were made" if found.recovery else "there are none"
+    words = "There are recovery words" if found.recovery else "There are no recovery words"
     return (
         f"Unlocking takes {beside + ' and ' if beside else ''}{needed[-1]}. Each guess at the passphrase "
-        f"takes {found.memory} MiB of memory. Recovery words: {words}. Whether a second passphrase burns the "
+        f"takes {found.memory} MiB of memory. {words}. Whether a second passphrase burns the "
         "vault is not shown."
     )
 

@@ -242,6 +242,49 @@ def test_at_a_terminal_it_asks(
     assert status == 0
 
 
+@pytest.mark.parametrize(
+    ("passphrase", "there", "judged"),
+    [("hunter2", False, True), ("hunter2", True, False), ("garlic tuba wagon ivory melt zoo", False, False)],
+    ids=["weak", "there is a vault", "strong"],
+)
+@pytest.mark.parametrize("kept", [False, True], ids=["descriptor", "systemd"])
+def test_a_weak_passphrase_is_told_when_a_vault_is_made_with_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, passphrase: str, there: bool, judged: bool, kept: bool
+) -> None:
+    if there:
+        (folder / "sealed").mkdir()
+    command = [sys.executable, "-c", PROMPTED, "--vault", str(folder), "serve", "--create"]
+    numbers = []
+    if kept:
+        monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+        (folder / "onionchat.passphrase").write_text(passphrase)
+    else:
+        numbers = [int(holding(passphrase.encode()))]
+        command += ["--passphrase-fd", str(numbers[0])]
+    shown, status = talk(command, pass_fds=numbers)
+    for number in numbers:
+        os.close(number)
+    assert status == 0, shown
+    assert ("got None True" if kept else f"got b'{passphrase}' True") in shown
+    assert ("Strength: very weak" in shown) == judged
+    assert passphrase not in shown.replace(f"got b'{passphrase}'", "")
+
+
+def test_at_a_terminal_an_existing_vault_is_asked_for_its_own(folder: Path) -> None:
+    (folder / "sealed").mkdir()
+    command = [sys.executable, "-c", PROMPTED, "--vault", str(folder), "serve", "--create"]
+    shown, status = talk(command, [("Passphrase: ", "hunter2")])
+    assert "got b'hunter2' True" in shown
+    assert "Choose" not in shown
+    assert status == 0
+
+
+@pytest.mark.parametrize("held", [b"", b"\xff", b"x" * 5000])
+def test_what_can_be_no_passphrase_makes_no_vault(launched: Launched, held: bytes) -> None:
+    assert run("serve", "--create", "--passphrase-fd", holding(held)).exit_code == 2
+    assert launched.plan is None
+
+
 def test_at_a_terminal_it_does_not_ask_for_what_it_was_given(folder: Path) -> None:
     number = holding(b"hunter2")
     command = [sys.executable, "-c", PROMPTED, "--vault", str(folder), "serve", "--passphrase-fd", number]

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from onionchat.control.replies import StatusReport, TorState
 from onionchat.engine import doctor, doctor_disk
 from onionchat.engine.doctor import Machine
-from onionchat.engine.process import core_limit
+from onionchat.engine.process import core_limit, lock_limit
 
 LIMITS = "Limit                     Soft Limit           Hard Limit           Units\n"
 ENGINE = StatusReport(
@@ -175,20 +175,41 @@ def test_hibernation(machine: Machine, state: str, resume: str, swap: str, verdi
     assert doctor_disk.hibernation_finding(machine).verdict == verdict
 
 
+def about_7(machine: Machine, core: str, memlock: str, status: str) -> None:
+    put(
+        machine.proc / "7" / "limits",
+        f"{LIMITS}Max core file size        {core}            {core}            bytes\n"
+        f"Max locked memory         {memlock}              {memlock}              bytes\n",
+    )
+    put(machine.proc / "7" / "status", f"Name:\tpython\n{status}")
+
+
 def test_an_engine_that_runs(machine: Machine) -> None:
-    page = machine.proc / "7"
-    put(
-        page / "limits",
-        f"{LIMITS}Max core file size        0                    0                    bytes\n",
-    )
-    put(page / "status", "Name:\tpython\nUmask:\t0077\nVmLck:\t   61852 kB\n")
+    about_7(machine, "0", "unlimited", "Umask:\t0077\nVmLck:\t   61852 kB\nVmRSS:\t   52000 kB\n")
     assert [one.verdict for one in doctor.process_findings(machine, ENGINE)] == ["ok", "ok", "ok"]
-    put(
-        page / "limits",
-        f"{LIMITS}Max core file size        unlimited            unlimited            bytes\n",
-    )
-    put(page / "status", "Name:\tpython\nUmask:\t0022\nVmLck:\t       0 kB\n")
+    about_7(machine, "unlimited", "0", "Umask:\t0022\nVmLck:\t       0 kB\nVmRSS:\t   52000 kB\n")
     assert [one.verdict for one in doctor.process_findings(machine, ENGINE)] == ["bad", "warn", "bad"]
+
+
+def test_all_of_the_memory_is_locked_or_only_keys_or_nothing(machine: Machine) -> None:
+    def said(memlock: str, locked: str) -> tuple[str, str]:
+        about_7(machine, "0", memlock, f"VmLck:\t{locked} kB\nVmRSS:\t   52000 kB\n")
+        found = doctor.process_findings(machine, ENGINE)[1]
+        return found.verdict, found.text
+
+    assert said("unlimited", "61852") == ("ok", "the engine's memory is kept out of swap, all of it")
+    keys = "of the engine's memory only the vault's own keys are kept out of swap, up to 8192 KiB"
+    assert said("8388608", "40") == ("warn", keys)
+    assert said("8388608", "0") == ("warn", keys)  # locked: there are none
+    nothing = "the limit does not let the engine keep any of its memory out of swap"
+    assert said("32768", "0") == ("warn", nothing)
+
+
+def test_the_limit_of_locked_memory() -> None:
+    line = "Max locked memory         65536                8388608              bytes\n"
+    assert lock_limit(LIMITS + line) == 8388608
+    assert lock_limit(LIMITS + line.replace("8388608", "unlimited")) is None
+    assert lock_limit(LIMITS) is None
 
 
 @pytest.mark.parametrize(("said", "limit"), [("0", 0), ("4096", 4096), ("unlimited", None)])

@@ -190,13 +190,16 @@ async def test_what_lives_in_memory_leaves_no_trace_of_when_it_changed(
 ) -> None:
     disk = Disk()
     async with people(tmp_path, disk, MemoryVault()) as (ada, bob):
-        ada.ask(requests.IdentityCreate(name="source", disposable=True))
+        made = ada.ask(requests.IdentityCreate(name="source", disposable=True))
+        assert isinstance(made, replies.Identity)
         await introduce(ada, bob)
         await until(lambda: len(disk.ever) == 1)  # the time, as always after a while
         noted = trio.current_time()
         await until(lambda: trio.current_time() > noted + 2 * NOTE_SECONDS)
         bob.send("a secret")
         await until(lambda: texts(ada) == ["a secret"])
+        ada.ask(requests.IdentityBurn(identity=made.identity))
+        assert ada.engine.opened().contacts == {}
         assert len(disk.ever) == 1
 
 

@@ -183,6 +183,9 @@ class FakeClient:
                 return engine.ways
             case requests.BackupMake():
                 return engine.backup
+            case requests.BackupRestore():
+                engine.vault = "open"
+                return engine.backup
             case requests.IdentityList():
                 return replies.Identities(identities=engine.identities)
             case requests.ContactList():

@@ -16,8 +16,9 @@ from onionchat import tui
 from onionchat.client import security_key
 from onionchat.client.phrase import new_recovery_words
 from onionchat.control import notices, replies, requests
+from onionchat.control.limits import MAX_PASSPHRASE
 from onionchat.errors import ConfigError, ControlError
-from onionchat.tui.screens.choosing import MakeVaultScreen, RecoverScreen
+from onionchat.tui.screens.choosing import MakeVaultScreen, RecoverScreen, RestoreScreen
 from onionchat.tui.screens.gone import GoneScreen
 from onionchat.tui.screens.main import MainScreen
 from onionchat.tui.screens.naming import IdentitySheet
@@ -231,6 +232,65 @@ async def test_recovery_words_open_the_vault_with_a_new_passphrase(engine: FakeE
                 app.screen.query_one("#words", Secret).value = words
         assert engine.of(requests.VaultRecover) == [requests.VaultRecover(words=words, new="brand new")]
         assert isinstance(app.screen, MainScreen)
+
+
+async def test_a_vault_is_restored_from_a_backup_instead_of_made(engine: FakeEngine) -> None:
+    engine.vault = "absent"
+    app = engine.app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press("f3")
+        await pilot.pause()
+        assert isinstance(app.screen, RestoreScreen)
+        assert "Use one copy alone" in " ".join(shown(app).split())
+        await pilot.press("escape")
+        await pilot.pause()
+        assert isinstance(app.screen, MakeVaultScreen)
+        await pilot.press("f3")
+        await pilot.pause()
+        for text in ("/media/stick/backup", "old pass", "brand new", "brand new"):
+            await write(pilot, text)
+            await pilot.press("enter")
+        await pilot.pause()
+        wanted = requests.BackupRestore(file="/media/stick/backup", passphrase="old pass", new="brand new")
+        assert engine.of(requests.BackupRestore) == [wanted]
+        assert isinstance(app.screen, MainScreen)
+        assert engine.of(requests.Unlock) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "sealed", "said"),
+    [
+        ("", "old pass", "something is missing"),
+        ("/backup", "", "something is missing"),
+        ("/backup", "x" * (MAX_PASSPHRASE + 1), "something is missing"),
+        ("~nobody-has-this-name/backup", "old pass", "nobody has such a home folder"),
+        ("/backup", "old pass", "this passphrase does not open the backup"),
+    ],
+)
+async def test_what_cannot_be_restored_is_said_and_no_passphrase_stays(
+    engine: FakeEngine, file: str, sealed: str, said: str
+) -> None:
+    engine.vault = "absent"
+    engine.refuse[requests.BackupRestore] = ControlError(
+        "wrong-passphrase", "this passphrase does not open the backup"
+    )
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("f3")
+        await pilot.pause()
+        app.screen.query_one("#file", Entry).value = file
+        for field, value in (("#backup", sealed), ("#passphrase", "brand new"), ("#again", "brand new")):
+            app.screen.query_one(field, Secret).value = value
+        await pilot.press("enter")
+        await pilot.pause()
+        assert said in shown(app)
+        assert isinstance(app.screen, RestoreScreen)
+        asked = engine.of(requests.BackupRestore)
+        assert len(asked) == ("does not open" in said)
+        if asked:
+            assert not any(secret.value for secret in app.screen.query(Secret))
 
 
 async def test_a_long_wait_is_told(engine: FakeEngine) -> None:

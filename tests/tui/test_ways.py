@@ -89,7 +89,7 @@ async def test_what_there_is_is_shown_and_never_whether_a_passphrase_burns(
             await pilot.pause()
             text = shown(app, "#sheet")
             assert "Unlocking takes the passphrase. Each guess" in text
-            assert "Recovery words: there are none" in text
+            assert "There are no recovery words." in text
             assert "Change the passphrase" in text
             assert "Remove the second passphrase" in choices(app)
             assert "Remove the key file" not in choices(app)
@@ -116,6 +116,7 @@ async def test_factors_that_there_are_can_be_removed(engine: FakeEngine) -> None
             await pilot.pause()
             assert changes(engine)[-1] == request
             assert isinstance(app.screen, WaysSheet)
+        assert "There are recovery words." in shown(app, "#sheet")
         assert "takes the passphrase, the key file and the security key." in shown(app, "#sheet")
         assert "No passphrase burns the vault" in shown(app, "#sheet")
 

@@ -23,6 +23,18 @@ from .panel import NEXT_FIELD, Sheet, prose
 from .start import SLOW
 
 
+def whole_path(typed: str) -> Path:
+    """The path that was typed, as the engine needs it.
+
+    Raises:
+        ConfigError: it begins with the home folder of nobody.
+    """
+    try:
+        return Path(typed).expanduser().absolute()
+    except RuntimeError:
+        raise ConfigError("nobody has such a home folder", hint="write the whole path") from None
+
+
 class BackupSheet(Sheet[Backup]):
     """Write identities and contacts to a file."""
 
@@ -67,9 +79,9 @@ class BackupSheet(Sheet[Backup]):
 
     def _make(self, file: str, passphrase: str, new: str) -> None:
         try:
-            path = Path(file).expanduser().absolute()
-        except RuntimeError:
-            self.note.complain(ConfigError("nobody has such a home folder", hint="write the whole path"))
+            path = whole_path(file)
+        except ConfigError as error:
+            self.note.complain(error)
             return
         request = BackupMake(file=str(path), passphrase=passphrase, new=new)
         self.attempt(request, Backup, self.dismiss, meanwhile=SLOW)

@@ -1,4 +1,4 @@
-"""Choosing a passphrase: for a new vault, and after recovery words have opened one.
+"""Choosing a passphrase: for a vault that is made or restored, and after recovery words have opened one.
 
 Laws: its strength is said while it is typed; one that was made here is shown until it was typed back.
 """
@@ -11,13 +11,16 @@ from typing import ClassVar, Final
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from ...client.phrase import new_passphrase, recovery_words, strength
-from ...control.replies import Done, VaultWays
-from ...control.requests import Unlock, VaultRecover, VaultShow
+from ...control.limits import MAX_PASSPHRASE
+from ...control.replies import Backup, Done, VaultWays
+from ...control.requests import BackupRestore, Unlock, VaultRecover, VaultShow
 from ...errors import ConfigError, OnionchatError
-from ..widgets.entry import Secret
+from ..widgets.entry import Entry, Secret
+from .backup import whole_path
 from .panel import NEXT_FIELD, prose
 from .start import SLOW, Opened, Start
 
@@ -120,25 +123,12 @@ class RecoverScreen(Choosing):
         self.app.pop_screen()
 
 
-class MakeVaultScreen(Choosing):
-    """A first passphrase."""
+class NewVault(Choosing):
+    """A vault that there was not."""
 
-    HEADING: ClassVar[str] = "Welcome to onionchat"
-
-    def parts(self) -> ComposeResult:
-        """What a vault is, and its passphrase twice."""
-        yield prose(
-            "First, a vault: the folder on this computer in which everything is kept, sealed with a "
-            "passphrase that only you know."
-        )
-        yield prose("There is no way to reset it. If you forget it, what is inside is lost.")
-        yield from super().parts()
-
-    def choose(self, passphrase: str) -> None:
-        """Make the vault."""
-        request = Unlock(passphrase=passphrase, create=True)
-        self.attempt(request, Done, lambda _: self._tell_cost(), meanwhile=SLOW)
-        self.start_again()
+    def made(self) -> None:
+        """Go on, but say before where guesses at its passphrase cost less than usual."""
+        self._tell_cost()
 
     @work
     async def _tell_cost(self) -> None:
@@ -154,3 +144,71 @@ class MakeVaultScreen(Choosing):
                 markup=False,
             )
         self.post_message(Opened())
+
+
+class RestoreScreen(NewVault):
+    """A backup with its passphrase, and one for the vault that is made of it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back", tooltip="Make a new vault after all."),
+    ]
+    HEADING: ClassVar[str] = "Restore from a backup"
+    NEW: ClassVar[str] = "A passphrase for the vault here"
+
+    def parts(self) -> ComposeResult:
+        """The file, its passphrase, and a new one twice."""
+        yield prose("Your contacts are told that you come from a backup. Use one copy alone, from now on.")
+        with VerticalScroll(id="sheet-body", can_focus=False):
+            yield Entry(placeholder="The backup, such as /media/stick/backup", id="file")
+            yield Secret("The passphrase of the backup", id="backup")
+            yield from super().parts()
+
+    def choose(self, passphrase: str) -> None:
+        """Make the vault of the backup."""
+        file, sealed = self.query_one("#file", Entry), self.passphrase("#backup")
+        try:
+            path = whole_path(file.value)
+        except ConfigError as error:
+            self.note.complain(error)
+            file.focus()
+            return
+        if not file.value or not 0 < len(sealed) <= MAX_PASSPHRASE:
+            self.note.complain(ConfigError("something is missing", hint="a backup, and its passphrase"))
+            self.query_one("#backup" if file.value else "#file").focus()
+            return
+        request = BackupRestore(file=str(path), passphrase=sealed, new=passphrase)
+        self.attempt(request, Backup, lambda _: self.made(), meanwhile=SLOW)
+        self.start_again()
+        self.query_one("#backup").focus()
+
+    def action_back(self) -> None:
+        """Back to a new vault."""
+        self.app.pop_screen()
+
+
+class MakeVaultScreen(NewVault):
+    """A first passphrase."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f3", "restore", "Restore a backup", tooltip="Bring identities and contacts from a backup."),
+    ]
+    HEADING: ClassVar[str] = "Welcome to onionchat"
+
+    def parts(self) -> ComposeResult:
+        """What a vault is, and its passphrase twice."""
+        yield prose(
+            "First, a vault: the folder on this computer in which everything is kept, sealed with a "
+            "passphrase that only you know."
+        )
+        yield prose("There is no way to reset it. If you forget it, what is inside is lost.")
+        yield from super().parts()
+
+    def choose(self, passphrase: str) -> None:
+        """Make the vault."""
+        request = Unlock(passphrase=passphrase, create=True)
+        self.attempt(request, Done, lambda _: self.made(), meanwhile=SLOW)
+        self.start_again()
+
+    def action_restore(self) -> None:
+        """Go to the backup."""
+        self.app.push_screen(RestoreScreen(self.session))
