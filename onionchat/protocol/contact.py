@@ -342,9 +342,7 @@ class Contact:
                 beside = loser is not None and not loser.recovers
                 self.talk.begin(link, now, batch, beside=beside)
             self.talk.open(link, self.pace, now, batch)
-        if (
-            loser is not None and not winner.dialled
-        ):  # ours to close, or given up by the peer, who dialled both
+        if loser is not None and not winner.dialled:  # ours to close, or given up by who dialled both
             self._close(loser.number, now, batch)
         elif loser is not None:
             loser.replaced = now
