@@ -80,14 +80,14 @@ def result_of(reply: Reply) -> AnyResult:
     return reply.result
 
 
-def check_peer(connection: socket.socket) -> None:
-    """Make sure that the engine runs as the same user, or as root.
+def check_peer(connection: socket.socket) -> int:
+    """Make sure that the engine runs as the same user, or as root; gives its process id.
 
     Raises:
         ControlError: ``engine-denied``: another user put this socket here and would read what we say.
     """
     raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    _pid, uid, _gid = _CREDENTIALS.unpack(raw)
+    pid, uid, _gid = _CREDENTIALS.unpack(raw)
     if uid not in {os.getuid(), 0}:
         raise ControlError(
             "engine-denied",
@@ -95,6 +95,7 @@ def check_peer(connection: socket.socket) -> None:
             hint="choose a vault in a folder that only you can write to: --vault",
             exit_code=6,
         )
+    return int(pid)
 
 
 def no_connection(path: Path, error: OSError) -> ControlError:

@@ -7,26 +7,32 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 import msgspec
 
 from ..control import decode_from_engine
 from ..control.notices import AnyNotice
 from ..control.replies import AnyResult, Reply
-from ..control.requests import AnyRequest
+from ..control.requests import AnyRequest, VaultBurn
 from ..errors import ControlError
 from .rules import CHUNK, MAX_WAITING, Lines, check_peer, engine_gone, line_of, no_connection, result_of
+
+HEARD_SECONDS: Final = 0.1
+"""What an engine may take to answer that it burned everything before it is sent the signal."""
 
 
 class AsyncClient:
     """A connection to the engine. Make one with `connect`; end it with `close`."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, engine: int) -> None:
         self._writer = writer
+        self._engine = engine
         self._ids = itertools.count(1)
         self._asked: dict[int, asyncio.Future[Reply]] = {}
         self._notices: asyncio.Queue[AnyNotice | None] = asyncio.Queue()
@@ -45,11 +51,11 @@ class AsyncClient:
         except OSError as error:
             raise no_connection(socket, error) from None
         try:
-            check_peer(writer.get_extra_info("socket"))
+            engine = check_peer(writer.get_extra_info("socket"))
         except ControlError:
             writer.close()
             raise
-        return cls(reader, writer)
+        return cls(reader, writer, engine)
 
     async def ask(self, request: AnyRequest) -> AnyResult:
         """The engine's answer to ``request`` (its ``id`` is set here). May be cancelled.
@@ -67,9 +73,19 @@ class AsyncClient:
             self._writer.write(line)
             with suppress(OSError):  # the reading task learns of it too, and says so to all who wait
                 await self._writer.drain()
+            if isinstance(request, VaultBurn):
+                await self._be_heard(answer)
             return result_of(await answer)
         finally:
             del self._asked[number]
+
+    async def _be_heard(self, answer: asyncio.Future[Reply]) -> None:
+        """Have everything burned by signal where the engine does not answer: one that tries a passphrase
+        hears nothing else until it has."""
+        done, _ = await asyncio.wait([answer], timeout=HEARD_SECONDS)
+        if not done:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(self._engine, signal.SIGUSR1)
 
     async def notices(self) -> AsyncIterator[AnyNotice]:
         """Notices since ``Watch`` was asked, as they happen.

@@ -118,10 +118,11 @@ class Engine:
         self._end_invitations()
         for contact in list(book.contacts.values()):
             self._attempt(contact, events.DeadlinePassed())  # nothing expired is ever handed out
-        for contact in book.contacts.values():
-            serve_contact(self, contact)
-        for invitation in book.invitations.values():
-            serve_invite(self, invitation.record)
+        with self.services.together():
+            for contact in book.contacts.values():
+                serve_contact(self, contact)
+            for invitation in book.invitations.values():
+                serve_invite(self, invitation.record)
         self.tell(notices.VaultChanged(vault="open"))
         open_box(self, book)
         if self.tor.state.ready:

@@ -1,8 +1,8 @@
 """The time that unlocking takes beyond the passphrase's own cost: the same for a full vault and an empty one.
 
 Laws: an empty vault that was left by the passphrase for duress opens quicker than a full one does; who stands
-beside must not see by that which it was. Waiting is all that is done here, and only up to a fixed time: a
-vault that takes longer takes longer.
+beside must not see by that which it was. Waiting is all that is done here, and only up to a fixed part of
+that cost: a vault that takes longer takes longer.
 """
 
 from __future__ import annotations
@@ -11,12 +11,16 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-EVEN_SECONDS: Final = 0.4
-"""What opening may take beyond the passphrase: some 100,000 messages here."""
+EVEN_PART: Final = 0.5
+"""What opening may take beyond the passphrase's cost, as a part of that: some 100,000 messages, on a quick
+machine as on a slow one."""
 
 
 class OpeningTime:
-    """One opening. ``clock`` gives seconds, ``sleep`` lets so many pass."""
+    """One opening, from just before its passphrase is tried.
+
+    ``clock`` gives seconds, ``sleep`` lets so many pass.
+    """
 
     def __init__(
         self,
@@ -24,11 +28,13 @@ class OpeningTime:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._clock, self._sleep = clock, sleep
-        self._until = 0.0
+        self._begun = clock()
+        self._until = self._begun
 
     def begin(self) -> None:
         """The passphrase's cost was paid just now."""
-        self._until = self._clock() + EVEN_SECONDS
+        now = self._clock()
+        self._until = now + EVEN_PART * (now - self._begun)
 
     def wait(self) -> None:
         """It is open: return when it may be said."""

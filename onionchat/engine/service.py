@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -83,6 +83,16 @@ class Services:
 
     def __len__(self) -> int:
         return len(self._services)
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """What is added meanwhile is one change, told at the end."""
+        changed, self._changed = self._changed, _nothing
+        try:
+            yield
+        finally:
+            self._changed = changed
+        self._changed()
 
     def add(self, key: OnionKey, path: Path | None, accepted: Callable[[socket.socket], None]) -> None:
         """Run a service from now until `remove`."""
@@ -238,6 +248,10 @@ class Services:
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await trio.to_thread.run_sync(work, limiter=self._threads, abandon_on_cancel=True)
+
+
+def _nothing() -> None:
+    """Tell nobody."""
 
 
 def _came(service: Service, connection: socket.socket) -> None:

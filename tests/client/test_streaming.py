@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,16 @@ from onionchat.control import encode
 from onionchat.control.limits import MAX_LINE
 from onionchat.control.notices import AnyNotice, Starved, Stopping
 from onionchat.control.replies import Done, Failure, Identities, Identity, Reply
-from onionchat.control.requests import AnyRequest, IdentityList, Messages, Send, Status, Stop, Watch
+from onionchat.control.requests import (
+    AnyRequest,
+    IdentityList,
+    Messages,
+    Send,
+    Status,
+    Stop,
+    VaultBurn,
+    Watch,
+)
 from onionchat.errors import ControlError
 
 from .scripted import HangUp, ScriptedEngine, refusal, reply
@@ -179,3 +189,25 @@ class Swapped:
 
     def unpack(self, _raw: bytes) -> tuple[int, int, int]:
         return 1, os.getuid() + 1, 0
+
+
+async def test_an_engine_that_does_not_answer_burns_by_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[int, int]] = []
+    monkeypatch.setattr(streaming, "HEARD_SECONDS", 0.01)
+    monkeypatch.setattr(os, "kill", lambda pid, number: sent.append((pid, number)))
+    with ScriptedEngine(lambda request: []) as engine:
+        client = await AsyncClient.connect(engine.socket)
+        asked = asyncio.create_task(client.ask(VaultBurn()))
+        while not sent:  # noqa: ASYNC110 - a signal tells nobody here
+            await asyncio.sleep(0.01)
+        asked.cancel()
+        await client.close()
+    assert sent == [(os.getpid(), signal.SIGUSR1)]
+
+
+async def test_an_engine_that_answers_is_sent_no_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "kill", lambda pid, number: pytest.fail("a signal"))
+    with ScriptedEngine(lambda request: [reply(request, Done())]) as engine:
+        client = await AsyncClient.connect(engine.socket)
+        assert await client.ask(VaultBurn()) == Done()
+        await client.close()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -14,8 +17,10 @@ from pathlib import Path
 import pytest
 
 from onionchat.client.rules import line_of
-from onionchat.control import replies, requests
+from onionchat.client.streaming import AsyncClient
+from onionchat.control import control_socket, replies, requests
 from onionchat.engine.patience import TRIES_FILE
+from onionchat.errors import ControlError
 from tests.engine.world import PASSPHRASE, Running, alive, eventually
 
 pytestmark = pytest.mark.realtor
@@ -77,6 +82,32 @@ def test_a_signal_while_the_passphrase_is_tried_destroys_the_keys_at_once(tmp_pa
         )  # whose answer takes most of a second
         os.kill(pids["engine"], signal.SIGUSR1)
         everything_ended(engine, pids)
+
+
+def test_a_request_while_the_passphrase_is_tried_does_not_wait_for_it(tmp_path: Path) -> None:
+    with Running(tmp_path) as engine:
+        engine.status()
+    with Running(tmp_path, passphrase=None) as engine, engine.client() as client:
+        engine.status()
+        pids = eventually(engine.complete)
+        twin = tmp_path / "twin"
+        twin.hardlink_to(root(engine))
+
+        async def burn() -> None:
+            other = await AsyncClient.connect(control_socket(engine.vault))
+            client._write(line_of(requests.Unlock(passphrase="another", id=1)))
+            await asyncio.sleep(0.2)  # it is being tried now
+            with contextlib.suppress(ControlError):  # it may end before it answers
+                await other.ask(requests.VaultBurn())
+            await other.close()
+
+        asking = threading.Thread(target=lambda: asyncio.run(burn()))
+        asking.start()
+        eventually(lambda: not any(twin.read_bytes()))
+        answered, _, _ = select.select([client._connection], [], [], 0)
+        asking.join()
+        everything_ended(engine, pids)
+        assert not answered
 
 
 def test_an_amnesic_engine_ends_too(tmp_path: Path) -> None:

@@ -182,6 +182,19 @@ async def test_one_service_that_is_not_reachable_says_so_for_all(tmp_path: Path,
         assert (place.services.reachable_since, place.services.reachable_count) == (None, 1)
 
 
+async def test_services_that_are_added_together_are_one_change(tmp_path: Path, clock: MockClock) -> None:
+    async with trio.open_nursery() as nursery:
+        told: list[int] = []
+        services = Services(nursery, trio.current_time, lambda: told.append(len(services)))
+        with services.together():
+            for number in range(5):
+                services.add(new_key(), tmp_path / f"s{number}", lambda connection: connection.close())
+        assert told == [5]
+        services.add(new_key(), tmp_path / "another", lambda connection: connection.close())
+        assert told == [5, 6]
+        nursery.cancel_scope.cancel()
+
+
 async def test_a_removed_service_is_taken_from_tor_and_disk(tmp_path: Path, clock: MockClock) -> None:
     async with serving(tmp_path) as place:
         key = new_key()

@@ -54,7 +54,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opened]:
     monkeypatch.setattr(unlock_answer, "create_vault", partial(create_vault, cost=CHEAP, floor=0))
     monkeypatch.setattr(unlock_answer, "open_vault", partial(open_vault, floor=0))
     monkeypatch.setattr(unlock_answer, "recover_vault", partial(recover_vault, floor=0))
-    monkeypatch.setattr(opening_time, "EVEN_SECONDS", 0.0)
+    monkeypatch.setattr(opening_time, "EVEN_PART", 0.0)
     engine = Opened(tmp_path / "vault")
     ask(engine, requests.Unlock(passphrase=PASSPHRASE, create=True))
     yield engine
