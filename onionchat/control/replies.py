@@ -72,6 +72,10 @@ class StatusReport(Result, frozen=True, kw_only=True, tag="status"):
     """Whether our tor has; a system tor is not looked at."""
     lock_after: int = 0
     """Seconds without anybody there after which the open vault locks itself; 0 for never."""
+    lock_receives: bool = False
+    """Whether links of the open vault stay up and receive when it locks."""
+    receiving: int = 0
+    """While locked: on how many links what comes is put into the box."""
     clock_behind: float = 0.0
     """Seconds that the machine's clock is behind the latest time that the open vault has seen."""
 

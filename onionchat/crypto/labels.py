@@ -2,7 +2,7 @@
 
 Laws: a label belongs to one derivation and to no other, and begins ``onionchat/1 ``. Those given to BLAKE2b
 as ``person`` have at most 16 bytes. Changing one makes another protocol. (A vault's own, which no other
-program has to know, are in ``store``.)
+program has to know, are in ``store``, and its box's in ``box``.)
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from .burn import burn_conversation, burn_identity
 from .engine import Engine
 from .invite_answer import HANDLE, accept_invite, new_invite
 from .lifetime import allow_off, keep, meant, timer_told
-from .lock import lock, lock_after
+from .lock import lock, lock_after, lock_default
 from .panic import burn_everything
 from .policy_answer import PolicyRequest, answer_policy, answer_window
 from .unlock_answer import Unlocker
@@ -54,6 +54,7 @@ OpenRequest = (
     | requests.IdentityList
     | requests.IdentityBurn
     | requests.LockAfter
+    | requests.LockDefault
     | requests.BackupMake
     | requests.InviteCreate
     | requests.InviteList
@@ -105,8 +106,8 @@ class Answers:
                 return replies.Done()
             case requests.Here():
                 return replies.Done()
-            case requests.Lock():
-                return lock(self._engine)
+            case requests.Lock(receive=receive):
+                return lock(self._engine, receive=receive)
             case requests.VaultBurn():
                 burn_everything(self._engine)
                 if self._engine.failure is not None:
@@ -137,6 +138,8 @@ class Answers:
                 return self._contacts(identity)
             case requests.LockAfter(seconds=seconds):
                 return lock_after(self._engine, seconds)
+            case requests.LockDefault(receive=receive):
+                return lock_default(self._engine, receive=receive)
             case requests.BackupMake():
                 self.worked = True
                 return make_backup(self._engine, request)
@@ -210,6 +213,8 @@ class Answers:
             metronome_realtime=engine.launch.has_realtime("metronome"),
             tor_realtime=engine.launch.has_realtime("tor"),
             lock_after=engine.book.policies.settings.lock_after if engine.book is not None else 0,
+            lock_receives=engine.book is not None and engine.book.policies.settings.lock_receives,
+            receiving=len(engine.receiver),
             clock_behind=engine.clock.behind() if engine.book is not None else 0.0,
         )
 

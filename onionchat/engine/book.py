@@ -24,6 +24,7 @@ from ..protocol.delivery import Inbox, Outbox
 from ..protocol.invitation import Invitation
 from ..protocol.pace import Pace
 from ..protocol.record import (
+    BoxRecord,
     ClockRecord,
     ContactRecord,
     GistRecord,
@@ -48,7 +49,7 @@ from .whereabouts import Whereabouts
 
 NOTE_SECONDS: Final = 60.0
 """How far the time that the vault has seen may lag behind, where something is stored anyway."""
-IN_A_CONTACT = ("gist", "message", "outgoing", "seen", "session")
+IN_A_CONTACT = ("box", "gist", "message", "outgoing", "seen", "session")
 
 
 class Book:
@@ -200,6 +201,20 @@ class Book:
     def _forget(self, contact: Contact) -> None:
         del self.contacts[contact.record.id]
         self.used_invites.pop(contact.record.invite, None)
+
+    def on_disk(self, contact: Contact) -> bool:
+        """Whether what a contact sends is kept on the disk."""
+        return not contact.record.memory and not self.identities[contact.record.identity].disposable
+
+    def boxes(self) -> dict[bytes, BoxRecord]:
+        """By contact, what opens what came while the vault was locked.
+
+        Raises:
+            StoreError: the vault does not say.
+        """
+        with self._usable():
+            found = {contact: self._scan("box", contact, BoxRecord) for contact in self.contacts}
+        return {contact: record for contact, boxes in found.items() for _, record in boxes}
 
     def of_identity(self, identity: bytes) -> list[Contact]:
         """Its contacts, in order of creation."""

@@ -11,7 +11,7 @@ import contextlib
 import itertools
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import partial
 
 import trio
@@ -34,6 +34,7 @@ from .doors import connector, serve_contact, serve_invite
 from .launch import Launch
 from .lock import Idle
 from .plan import Plan
+from .receiving import Receiver, open_box
 from .reconsider import reconsider
 from .sender import Sender
 from .service import Services
@@ -90,6 +91,7 @@ class Engine:
             ready=self._tor_ready,
             control_password=control_password,
         )
+        self.receiver = Receiver(self.connections.close, self.clock.now)
         self.idle = Idle(self)
         self._owners: dict[int, Machine] = {}
         self.time = Timekeeper[Machine](self.clock.now, self._deadline_passed)
@@ -104,6 +106,7 @@ class Engine:
         Raises:
             StoreError: it cannot be read; it is closed again.
         """
+        self.receiver.end()
         self.clock.start_over()
         try:
             book = Book(vault, self.around, self.pace, self._vault_failed, self.clock)
@@ -121,13 +124,15 @@ class Engine:
             for invitation in book.invitations.values():
                 serve_invite(self, invitation.record)
         self.tell(notices.VaultChanged(vault="open"))
+        open_box(self, book)
         if self.tor.state.ready:
             self._tor_ready()
 
-    def end_all(self) -> None:
-        """End every link at once."""
+    def end_all(self, *, but: Container[int] = ()) -> None:
+        """End every link at once; those that stay up have no machine any more."""
         for link in self._owners:
-            self.connections.close(link)
+            if link not in but:
+                self.connections.close(link)
         self._owners.clear()
         self._reachable_invites.clear()
 
@@ -193,7 +198,7 @@ class Engine:
             self._perform(machine, performed if len(happened) == 1 else in_one_commit(performed))
         except StoreError as error:
             self._restore(machine)
-            self._troubled(error)
+            self.troubled(error)
             raise
         self.time.expect(machine, machine.next_deadline)
 
@@ -202,7 +207,8 @@ class Engine:
         with contextlib.suppress(StoreError):
             self.apply(machine, event)
 
-    def _troubled(self, error: StoreError) -> None:
+    def troubled(self, error: StoreError) -> None:
+        """Tell whoever watches of what could not be stored."""
         self.tell(notices.StoreTroubled(problem=error.message, hint=error.hint))
 
     def _vault_failed(self, error: StoreError) -> None:
@@ -212,13 +218,14 @@ class Engine:
     def _deliver(self, link: int, event: events.Event) -> None:
         machine = self._owners.get(link)
         if machine is None:
+            self.receiver.deliver(link, event)
             return
         if isinstance(event, events.LinkEnded):
             del self._owners[link]
         self._attempt(machine, event)
 
     def _perform(self, machine: Machine, performed: tuple[do.Command, ...]) -> None:
-        for command in _said_once(performed):
+        for command in report.said_once(performed):
             match command:
                 case do.Persist():
                     self.opened().persist(command)
@@ -346,7 +353,7 @@ class Engine:
                 try:
                     self.book.note_time(NOTE_TIME_SECONDS)
                 except StoreError as error:
-                    self._troubled(error)
+                    self.troubled(error)
 
     def _end_invitations(self) -> None:
         now = self.clock.now()
@@ -355,7 +362,7 @@ class Engine:
                 try:
                     self.end_invitation(invitation)
                 except StoreError as error:
-                    self._troubled(error)
+                    self.troubled(error)
 
     def end_invitation(self, invitation: Invitation) -> None:
         """Take an open invite back."""
@@ -387,10 +394,3 @@ class Engine:
                     self._reachable_invites ^= {invitation.record.id}
                     invite = report.invite(invitation, reachable=reachable)
                     self.tell(notices.InviteChanged(invite=invite, state="open"))
-
-
-def _said_once(performed: tuple[do.Command, ...]) -> tuple[do.Command, ...]:
-    """With only the last that tells how a contact is: a peer may say a dozen things of windows at once."""
-    telling = (do.TellContact, do.TellWindow)
-    last = next((command for command in reversed(performed) if isinstance(command, telling)), None)
-    return tuple(command for command in performed if command is last or not isinstance(command, telling))

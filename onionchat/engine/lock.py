@@ -1,8 +1,8 @@
 """Locking: from an open vault back to a locked one, while the engine and its tor go on.
 
-Laws: links and addresses end before the keys go, and nothing that ends later finds anything to store. What
-is wiped is what Python lets us: the vault's own buffers at once, everything else when it is freed, which
-overwrites it.
+Laws: addresses end before the keys go, and so do links, unless they are to receive (see `receiving`); nothing
+that ends later finds anything to store. What is wiped is what Python lets us: the vault's own buffers at
+once, everything else when it is freed, which overwrites it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from ..crypto.onion import OnionKey
 from ..errors import ControlError, StoreError
 from ..protocol import events
 from .policy_answer import store_changes
+from .receiving import keep_links
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -27,8 +28,10 @@ _BY_ITSELF: Final = (requests.Status, requests.Watch, requests.Shown, requests.C
 """What a program asks although nobody is there."""
 
 
-def lock(engine: Engine) -> replies.Done:
-    """Lock the vault; one that is not open stays as it is.
+def lock(engine: Engine, *, receive: bool | None) -> replies.Done:
+    """Lock the vault; one that is not open stays as it is, but for links that are not to ``receive``.
+
+    Where ``receive`` is None the vault's own setting holds.
 
     Raises:
         ControlError: ``amnesic``: it could not be unlocked.
@@ -39,7 +42,21 @@ def lock(engine: Engine) -> replies.Done:
             "what is kept in memory only cannot be locked: nothing could open it again",
             hint="stop the engine, and all of it is gone",
         )
-    close(engine)
+    if engine.book is None and receive is False:
+        engine.receiver.end()
+    close(engine, receive=receive)
+    return replies.Done()
+
+
+def lock_default(engine: Engine, *, receive: bool) -> replies.Done:
+    """Set whether links stay up and receive where nothing is said on locking, as when it locks itself.
+
+    Raises:
+        ControlError: ``amnesic``.
+        StoreError: it could not be stored.
+    """
+    _require_disk(engine)
+    store_changes(engine, engine.opened().policies.settings, lock_receives=receive)
     return replies.Done()
 
 
@@ -50,16 +67,26 @@ def lock_after(engine: Engine, seconds: int | None) -> replies.Done:
         ControlError: ``amnesic``.
         StoreError: it could not be stored.
     """
-    if engine.plan.amnesic:
-        raise ControlError(
-            "amnesic", "what is kept in memory only cannot be locked", hint="stop the engine when you leave"
-        )
+    _require_disk(engine)
     store_changes(engine, engine.opened().policies.settings, lock_after=seconds or 0)
     return replies.Done()
 
 
-def close(engine: Engine, *, remember: bool = True) -> None:
-    """Close the vault, if it is open; ``remember`` lets it store what it still has to."""
+def _require_disk(engine: Engine) -> None:
+    if engine.plan.amnesic:
+        raise ControlError(
+            "amnesic", "what is kept in memory only cannot be locked", hint="stop the engine when you leave"
+        )
+
+
+def close(engine: Engine, *, remember: bool = True, receive: bool | None = False) -> None:
+    """Close the vault, if it is open.
+
+    Args:
+        engine: whose.
+        remember: let it store what it still has to.
+        receive: let links stay up and receive; None leaves that to the vault's setting.
+    """
     book = engine.book
     if book is None:
         return
@@ -67,8 +94,10 @@ def close(engine: Engine, *, remember: bool = True) -> None:
         for contact in list(book.contacts.values()):
             with contextlib.suppress(StoreError):  # then the next opening erases it
                 engine.apply(contact, events.ConversationClosed())
+    receives = book.policies.settings.lock_receives if receive is None else receive
+    kept = keep_links(engine, book) if receives else []
     engine.book = engine.vault = None
-    engine.end_all()
+    engine.end_all(but=kept)
     for contact in book.contacts.values():
         engine.services.remove(contact.onion.public)
         engine.time.expect(contact, None)
@@ -107,4 +136,5 @@ class Idle:
             after = book.policies.settings.lock_after if book is not None else 0
             del book  # a task that sleeps must hold no keys
             if after and self._engine.clock.now() - self._last >= after:
-                close(self._engine)
+                close(self._engine, receive=None)
+            self._engine.receiver.look()

@@ -36,6 +36,7 @@ def burn_everything(engine: Engine) -> None:
         if not engine.plan.amnesic:
             with contextlib.suppress(StoreError):  # it is tried again below, and then said
                 destroy_keys(Path(engine.plan.vault))
+        engine.receiver.end()
         close(engine, remember=False)  # whatever the disk says: nothing here may write another root
         if not engine.plan.amnesic:
             burn_vault(Path(engine.plan.vault))

@@ -140,3 +140,10 @@ def message(contact_id: bytes, record: MessageRecord, *, sent: bool) -> replies.
         expires=record.expires,
         system=record.system,
     )
+
+
+def said_once(performed: tuple[do.Command, ...]) -> tuple[do.Command, ...]:
+    """With only the last that tells how a contact is: a peer may say a dozen things of windows at once."""
+    telling = (do.TellContact, do.TellWindow)
+    last = next((command for command in reversed(performed) if isinstance(command, telling)), None)
+    return tuple(command for command in performed if command is last or not isinstance(command, telling))

@@ -99,6 +99,11 @@ class Contact:
         return tuple(self._links)
 
     @property
+    def active(self) -> Link | None:
+        """The link that carries envelopes."""
+        return self._active
+
+    @property
     def next_deadline(self) -> float | None:
         """When `handle` wants `events.DeadlinePassed`, in seconds since 1970."""
         times = [self._dialling.due, self.talk.next_deadline, *(k.deadline for k in self._links.values())]
@@ -337,11 +342,9 @@ class Contact:
                 beside = loser is not None and not loser.recovers
                 self.talk.begin(link, now, batch, beside=beside)
             self.talk.open(link, self.pace, now, batch)
-        if loser is None:
-            return
-        if not winner.dialled:  # the loser is ours to close, or the peer, who dialled both, has given it up
+        if loser is not None and not winner.dialled:  # ours to close, or given up by who dialled both
             self._close(loser.number, now, batch)
-        else:
+        elif loser is not None:
             loser.replaced = now
 
     def _content(self, link: Link, cell_type: CellType, body: bytes, now: float, batch: Batch) -> None:
@@ -354,7 +357,7 @@ class Contact:
                 self.talk.receive(link, body, now, batch, active=link is self._active)
 
     def _close(self, number: int, now: float, batch: Batch) -> None:
-        if number in self._links:  # pragma: no branch – nothing names a link that is gone
+        if number in self._links:  # what came out of the box names none
             batch.do(do.CloseLink(link=number))
             self._ended(number, now, batch)
 

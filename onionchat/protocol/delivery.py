@@ -231,6 +231,11 @@ class Inbox:
         return item in self._seen
 
     @property
+    def unfinished(self) -> bool:
+        """Whether a text is under reassembly."""
+        return bool(self._partial)
+
+    @property
     def pending(self) -> bool:
         """Whether acknowledgements wait for an envelope."""
         return bool(self._acks)

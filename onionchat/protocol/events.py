@@ -149,6 +149,18 @@ class Renamed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BoxOpened:
+    """The vault was unlocked: this came while it was locked, on a link that has ended."""
+
+    link: int
+    """A number that no link has."""
+    session: bytes
+    """The handle of the one that the envelopes are of."""
+    envelopes: tuple[bytes, ...] = field(repr=False)
+    """In the order in which they came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeadlinePassed:
     """It is time to look what is due."""
 
@@ -172,5 +184,6 @@ Event = (
     | WindowAnswered
     | WindowEnded
     | Renamed
+    | BoxOpened
     | DeadlinePassed
 )

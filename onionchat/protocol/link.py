@@ -176,6 +176,13 @@ class Link:
         link._psks, link._session, link._ratchet_key = psks, session, ratchet_key
         return link
 
+    @classmethod
+    def gone(cls, number: int, *, session: bytes) -> Link:
+        """One that has ended, on which envelopes of ``session`` came."""
+        link = cls(number, LinkState.CLOSED, Pace(), 0.0)
+        link.session_handle = session
+        return link
+
     def greet(
         self,
         *,

@@ -50,6 +50,8 @@ class SettingsRecord(_Record, kw_only=True):
     """Whether the user was told what lifetimes promise, and what not."""
     lock_after: int = 0
     """Seconds without anybody there after which the vault locks itself; 0 for never."""
+    lock_receives: bool = False
+    """Whether links stay up and receive while it is locked, where nothing else is asked for."""
 
 
 class ClockRecord(_Record, kw_only=True):
@@ -220,6 +222,18 @@ class GistRecord(_Record, kw_only=True):
     unread: int
     newest: float | None
     """When the last message was stored; None where there is none."""
+
+
+class BoxRecord(_Record, kw_only=True):
+    """What opens the part of the box in which a contact's envelopes are; it dies as they are taken out."""
+
+    secret: bytes
+    """X25519."""
+    session: bytes
+    """The handle of the session that the envelopes are of."""
+    first: int
+    """The first of its places."""
+    places: int
 
 
 class SessionRecord(_Record, kw_only=True):

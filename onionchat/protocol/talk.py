@@ -18,6 +18,7 @@ from ..errors import DecryptionError, LocalProtocolError, RemoteProtocolError
 from . import body, events, lines
 from . import commands as do
 from .batch import Batch
+from .box import take_out
 from .cell import CellType
 from .commands import Key
 from .constants import (
@@ -145,6 +146,8 @@ class Talk:
                 | events.WindowEnded()
             ):
                 self.terms.asked(event, now, batch)
+            case events.BoxOpened():
+                take_out(self, event, now, batch)
             case _:
                 raise LocalProtocolError(f"an event that no contact knows: {type(event).__name__}")
 

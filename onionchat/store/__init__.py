@@ -1,6 +1,7 @@
 """The vault: sealed, erasable records."""
 
 from .backup import open_backup, read_backup, seal_backup, write_backup
+from .box import BoxFile, remove_box
 from .burning import burn_vault, destroy_keys, finish_burn
 from .diskvault import DiskVault
 from .lock import LOCK_FILE, VaultLock
@@ -12,6 +13,7 @@ from .vault import MemoryVault, Vault
 __all__ = [
     "FLOOR",
     "LOCK_FILE",
+    "BoxFile",
     "DiskVault",
     "ErasableSlot",
     "FileSlot",
@@ -28,6 +30,7 @@ __all__ = [
     "open_vault",
     "read_backup",
     "recover_vault",
+    "remove_box",
     "seal_backup",
     "vault_exists",
     "vault_needs",

@@ -23,7 +23,7 @@ from onionchat.crypto.skipped import stored
 from onionchat.engine import engine as engine_module
 from onionchat.engine.main import StackWiper
 from onionchat.protocol.contact import Contact, Surroundings
-from onionchat.store import MemoryVault, Vault, create_vault
+from onionchat.store import MemoryVault, Vault, create_vault, open_vault
 
 from .core import Person
 
@@ -44,7 +44,7 @@ def vault_in(folder: Path) -> Vault:
     return create_vault(folder, "only for a test", random=os.urandom, cost=CHEAP, floor=0)
 
 
-def obey(person: Person, order: str) -> str:
+def obey(person: Person, order: str) -> str:  # noqa: PLR0912 - one branch for each order
     verb, _, argument = order.partition(" ")
     match verb:
         case "accept":
@@ -68,6 +68,14 @@ def obey(person: Person, order: str) -> str:
             person.ask(requests.ContactRemove(contact=person.handle))
         case "lock":
             person.ask(requests.Lock())
+        case "receive-locked":
+            person.ask(requests.Lock(receive=True))
+        case "receiving":
+            return str(len(person.engine.receiver))
+        case "unlock":
+            person.engine.open(open_vault(person.folder, "only for a test", random=os.urandom, floor=0))
+        case "texts":
+            return str(sum(not message.mine for message in person.messages()))
         case "contacts":
             return str(sum(isinstance(one, Contact) for one in gc.get_objects()))
     return "done"

@@ -156,3 +156,26 @@ async def test_a_locked_engine_holds_no_key_and_no_text(tmp_path: Path) -> None:
         await watched.tell("lock")
         await watched.until("contacts", "0")
         assert watched.search().by_place() == {}
+
+
+async def test_a_locked_engine_that_receives_holds_its_links_receiving_key_alone(tmp_path: Path) -> None:
+    async with pair(tmp_path, "disk") as (person, watched):
+        await introduce(person, watched)
+        await talk(person, watched)
+        assert watched.search().by_kind()["chain key"]
+        before = int(await watched.tell("texts"))
+        await watched.tell("receive-locked")
+        await watched.until("contacts", "0")
+        assert await watched.tell("receiving") == "1"
+        for _ in range(ROUNDS):
+            text = random_text(100)
+            watched.ledger.note("text", text.encode())
+            person.send(text)
+        await trio.sleep(1)
+        assert await watched.tell("receiving") == "1"
+        found = watched.search()
+        # one to receive with, and the one of the metronome, which is played in the same process
+        assert found.by_kind() == {"link key": 2}, found.by_place()
+        await watched.tell("unlock")
+        await watched.until("texts", str(before + ROUNDS))
+        await until(lambda: all(one.state == "delivered" for one in person.messages() if one.mine))

@@ -15,7 +15,7 @@ DATACLASSES: list[Any] = [kind for kind in CLASSES if is_dataclass(kind)]
 CHANGING = {kind for kind in STRUCTS if issubclass(kind, record._Record)}
 """Records, which a machine keeps up to date."""
 
-HIDDEN = {"cell", "body", "text", "answer", "puts", "secret"}
+HIDDEN = {"cell", "body", "text", "answer", "puts", "secret", "envelopes"}
 CONTENT = "what nobody may read in a log"
 
 

@@ -15,6 +15,7 @@ from .engine import (
     Here,
     Lock,
     LockAfter,
+    LockDefault,
     Status,
     Stop,
     Unlock,
@@ -68,6 +69,7 @@ AnyRequest = (
     | Watch
     | Lock
     | LockAfter
+    | LockDefault
     | Here
     | VaultBurn
     | Stop
@@ -125,6 +127,7 @@ __all__ = [
     "Lifetime",
     "Lock",
     "LockAfter",
+    "LockDefault",
     "Messages",
     "PolicyShow",
     "PresenceSet",

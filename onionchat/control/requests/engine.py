@@ -144,6 +144,16 @@ class Watch(Request, frozen=True, kw_only=True, tag="watch"):
 class Lock(Request, frozen=True, kw_only=True, tag="lock"):
     """Lock the vault: links and addresses end, keys leave the memory. Reply: `replies.Done`."""
 
+    receive: bool | None = None
+    """Let the links that are up stay up and receive into the box; null: as `LockDefault` says."""
+
+
+class LockDefault(Request, frozen=True, kw_only=True, tag="lock-default"):
+    """Set what locking does with links where nothing is said, also by itself. Reply: `replies.Done`."""
+
+    receive: bool
+    """Whether they stay up and receive."""
+
 
 class LockAfter(Request, frozen=True, kw_only=True, tag="lock-after"):
     """Have the vault lock itself after so long without anybody there; null: never. Reply: `replies.Done`.

@@ -1,0 +1,125 @@
+"""A kept link, and the box that it fills: what gets in, what ends the link, what comes out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+import pytest
+
+from onionchat.crypto.keys import KeyPair
+from onionchat.crypto.link import ReceivingCipher, SendingCipher
+from onionchat.errors import CryptoError, RemoteProtocolError
+from onionchat.protocol.box import BOX_PLACES, SEALED_SIZE, KeptLink, envelopes_in, share
+from onionchat.protocol.cell import CellType, lay_out
+from onionchat.protocol.constants import ENVELOPE_SIZE, MAX_UNANSWERED
+from onionchat.protocol.link import Link, LinkState
+from onionchat.protocol.pace import Pace
+from onionchat.protocol.record import BoxRecord
+from onionchat.store.box import PLACE_SIZE
+
+FIRST, PLACES = 5, 3
+NOW = 1_800_000_000.0
+
+
+@dataclass
+class Bench:
+    """A link with somebody at its other end, and what is in the box."""
+
+    owner: KeyPair = field(default_factory=lambda: KeyPair.generate(os.urandom))
+    places: dict[int, bytes] = field(default_factory=dict)
+    now: float = NOW
+
+    def __post_init__(self) -> None:
+        key = os.urandom(32)
+        self.peer = SendingCipher(key)
+        link = Link.gone(1, session=b"session")
+        link.state, link._heard, link._receiving = LinkState.COMPLETE, NOW, ReceivingCipher(key)
+        self.kept = KeptLink(link, public=self.owner.public, first=FIRST, places=PLACES, random=os.urandom)
+
+    @property
+    def record(self) -> BoxRecord:
+        return BoxRecord(secret=self.owner.secret(), session=b"session", first=FIRST, places=PLACES)
+
+    def say(self, cell_type: CellType, body: bytes = b"") -> None:
+        self.now += Pace().tick_ms / 1000
+        filled = self.kept.receive(self.peer.seal(lay_out(cell_type, body)), self.now)
+        if filled is not None:
+            self.places[filled[0]] = filled[1]
+
+    def over(self) -> bool:
+        return self.kept.ended
+
+    def flood(self, cells: int) -> None:
+        for _ in range(cells):
+            self.now -= Pace().tick_ms / 1000
+            self.say(CellType.COVER)
+
+    def taken_out(self) -> tuple[bytes, ...]:
+        return envelopes_in(self.record, lambda place: self.places.get(place, os.urandom(SEALED_SIZE)))
+
+
+def envelopes(count: int) -> list[bytes]:
+    return [os.urandom(ENVELOPE_SIZE) for _ in range(count)]
+
+
+def test_envelopes_come_out_as_they_came_in() -> None:
+    bench, said = Bench(), envelopes(PLACES)
+    bench.say(CellType.HAVE)
+    for envelope in said:
+        bench.say(CellType.COVER)
+        bench.say(CellType.ENVELOPE, envelope)
+    assert list(bench.places) == [FIRST, FIRST + 1, FIRST + 2]
+    assert {len(sealed) for sealed in bench.places.values()} == {SEALED_SIZE}
+    assert SEALED_SIZE <= PLACE_SIZE
+    assert list(bench.taken_out()) == said
+    assert not any(envelope in sealed for envelope in said for sealed in bench.places.values())
+
+
+def test_one_more_than_there_is_room_for_ends_the_link_and_takes_nothing() -> None:
+    bench, said = Bench(), envelopes(PLACES + 1)
+    for envelope in said[:PLACES]:
+        bench.say(CellType.ENVELOPE, envelope)
+    bench.say(CellType.COVER)
+    assert not bench.over()
+    bench.say(CellType.ENVELOPE, said[-1])
+    assert bench.over()
+    assert list(bench.taken_out()) == said[:PLACES]
+
+
+def test_whoever_closes_or_breaks_the_rules_ends_the_link() -> None:
+    bench = Bench()
+    bench.say(CellType.CLOSE)
+    assert bench.over()
+    bench = Bench()
+    with pytest.raises(CryptoError):
+        bench.kept.receive(os.urandom(1952), NOW)
+    with pytest.raises(RemoteProtocolError, match="faster"):
+        bench.flood(1000)
+
+
+def test_who_says_nothing_is_silent_after_a_while() -> None:
+    bench = Bench()
+    bench.say(CellType.COVER)
+    assert not bench.kept.silent(bench.now + 10)
+    assert bench.kept.silent(bench.now + 60)
+
+
+def test_from_a_place_on_that_does_not_open_nothing_is_taken() -> None:
+    bench, said = Bench(), envelopes(PLACES)
+    for envelope in said:
+        bench.say(CellType.ENVELOPE, envelope)
+    whole = dict(bench.places)
+    bench.places[FIRST + 1] = whole[FIRST + 1][:-1]
+    assert list(bench.taken_out()) == said[:1]
+    bench.places[FIRST], bench.places[FIRST + 1] = whole[FIRST + 1], whole[FIRST]  # each opens in its place
+    assert bench.taken_out() == ()
+    bench.owner, bench.places = KeyPair.generate(os.urandom), whole
+    assert bench.taken_out() == ()
+
+
+def test_shares_are_equal_and_fit_the_box() -> None:
+    assert share(1) == share(4) == MAX_UNANSWERED
+    for links in range(1, 600):
+        assert 0 < share(links) * links <= BOX_PLACES
+    assert share(0) == MAX_UNANSWERED
