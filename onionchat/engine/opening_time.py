@@ -1,7 +1,8 @@
 """The time that unlocking takes beyond the passphrase's own cost: the same for a full vault and an empty one.
 
 Laws: an empty vault that was left by the passphrase for duress opens quicker than a full one does; who stands
-beside must not see by that which it was. Waiting is all that is done here, and only up to a fixed time: a vault that takes longer takes longer.
+beside must not see by that which it was. Waiting is all that is done here, and only up to a fixed time: a
+vault that takes longer takes longer.
 """
 
 from __future__ import annotations
