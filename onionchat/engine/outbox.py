@@ -15,8 +15,9 @@ from ..control.limits import MAX_LINE
 
 FINISH_SECONDS = 10.0
 """How long a client that asks nothing more may take to read what is left."""
-LOCKED_SECONDS = 2.0
-"""How long one may take to read what was said before the vault was locked."""
+LOCKED_SECONDS = 30.0
+"""How long one may take to read what was said before the vault was locked: longer than the next try of a
+passphrase holds up the engine, and with it its writing."""
 
 
 class Outbox:
