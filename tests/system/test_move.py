@@ -119,4 +119,3 @@ def test_who_comes_from_a_backup_is_announced_and_two_copies_are_noticed(network
         friend.ask(Send(contact=contact(friend).contact, text="welcome"), Message)
         wait_until(partial(says, new, "welcome"))
         assert not says(old, "welcome")
-        assert contact(old).presence != "online"
