@@ -12,7 +12,7 @@ from trio.testing import MockClock
 from onionchat.control import notices, replies, requests
 from onionchat.engine import receiving
 from onionchat.engine.panic import burn_everything
-from onionchat.errors import ControlError, DiskFull
+from onionchat.errors import ControlError, DiskFull, StoreError
 from onionchat.protocol import box as box_module
 from onionchat.store import BoxFile, MemoryVault, Name
 from onionchat.store.box import PLACE_SIZE
@@ -210,6 +210,29 @@ async def test_no_room_when_it_is_opened_loses_nothing(
         assert not box_of(bob).exists()
         await until(lambda: texts(bob) == ["comes again"])
         assert not [one for one in bob.messages() if one.system]  # the session went on
+
+
+@pytest.mark.parametrize("gone", [True, False])
+async def test_a_box_that_is_missing_or_cannot_be_opened_loses_nothing(
+    tmp_path: Path, clock: MockClock, monkeypatch: pytest.MonkeyPatch, gone: bool
+) -> None:
+    def refuse(folder: Path) -> None:
+        raise StoreError("the disk refuses")
+
+    async with people(tmp_path, MemoryVault(), Mortal()) as (ada, bob):
+        await introduce(ada, bob)
+        lock(bob)
+        ada.send("comes again")
+        await rest()
+        if gone:
+            box_of(bob).unlink()
+        else:
+            monkeypatch.setattr(BoxFile, "open", refuse)
+        bob.engine.open(bob.vault)
+        assert texts(bob) == []
+        assert any(isinstance(one, notices.StoreTroubled) for one in bob.told) is not gone
+        assert records(bob) == []
+        await until(lambda: texts(bob) == ["comes again"])
 
 
 async def test_what_lives_in_memory_is_not_received(tmp_path: Path, clock: MockClock) -> None:
