@@ -143,10 +143,16 @@ class Timeline:
         self.add(record, batch)
 
     def note(self, message: bytes, line: str, lifetime: int, now: float, batch: Batch) -> None:
-        """Keep a line of the program's own, unless it is the last that was kept: once is enough."""
+        """Keep a line of the program's own, which waits for a person like a message of theirs.
+
+        What has happened again is said again, and no line waits twice, however often it happens.
+        """
         last = next(reversed(self._messages.values()), None)
-        if last is not None and last.system and last.text == line:
-            return
+        for same in [one for one in self if one.system and one.text == line]:
+            if same.clock is None and same is last:
+                return
+            if same.clock is None or same is last:
+                self.erase(same.id, "expired", batch)
         lives = lifetime if MIN_LIFETIME <= lifetime <= MAX_LIFETIME else DEFAULT_LIFETIME
         note = MessageRecord(
             id=message,
@@ -155,7 +161,6 @@ class Timeline:
             written=now,
             stored=now,
             lifetime=lives,
-            clock=now,
             until=upper_bound(now, lives),
             system=True,
         )

@@ -121,20 +121,50 @@ def test_erasing_twice_erases_once() -> None:
     assert len(told(batch)) == 1
 
 
-def test_a_line_of_the_programs_own_is_kept_once_in_a_row_with_its_clock_running() -> None:
-    made, batch = timeline(message(1)), Batch()
-    made.note(b"a" * 16, "number 1", 60, 20.0, Batch())
-    made.note(b"b" * 16, "number 1", 60, 21.0, batch)
-    assert batch.commands() == ()
-    made.note(b"c" * 16, "another", 60, 22.0, Batch())
-    made.note(b"d" * 16, "number 1", 60, 23.0, Batch())
-    lines = [one for one in made if one.system]
-    assert [(one.text, one.clock, one.mine) for one in lines] == [
-        ("number 1", 20.0, False),
-        ("another", 22.0, False),
-        ("number 1", 23.0, False),
-    ]
+def test_a_line_of_the_programs_own_waits_for_a_person_like_a_message_of_theirs() -> None:
+    made = timeline(message(1))
+    made.note(b"a" * 16, "a line", 60, 20.0, Batch())
+    made.closed(Batch())
+    made.expire(20.0 + 60, Batch())
+    assert made.unread == 2
+    made.shown(b"a" * 16, 1000.0, Batch())
     assert made.unread == 1
+    made.expire(1059.0, Batch())
+    assert [one.text for one in made if one.system] == ["a line"]
+    made.expire(1060.0, Batch())
+    assert [one.text for one in made if one.system] == []
+    made.note(b"b" * 16, "never seen", 60, 2000.0, Batch())
+    assert next(one.deadline for one in made if one.system) == upper_bound(2000.0, 60)
+
+
+def test_a_line_of_the_programs_own_stands_there_unseen_once_and_as_the_newest() -> None:
+    made, nothing, anew = timeline(message(1)), Batch(), Batch()
+
+    def lines() -> list[tuple[str, bytes]]:
+        return [(one.text, one.id[:1]) for one in made if one.system]
+
+    made.note(b"a" * 16, "number 1", 60, 20.0, Batch())
+    made.note(b"b" * 16, "number 1", 60, 21.0, nothing)
+    assert nothing.commands() == ()
+    made.note(b"c" * 16, "another", 60, 22.0, Batch())
+    made.note(b"d" * 16, "number 1", 60, 23.0, anew)
+    assert TellGone(message=b"a" * 16, why="expired") in told(anew)
+    assert lines() == [("another", b"c"), ("number 1", b"d")]
+    assert made.unread == 3
+
+
+def test_a_line_that_was_seen_does_not_hide_that_it_happened_again() -> None:
+    made = timeline()
+    made.note(b"a" * 16, "a line", 60, 20.0, Batch())
+    made.shown(b"a" * 16, 21.0, Batch())
+    assert made.unread == 0
+    made.note(b"b" * 16, "a line", 60, 22.0, Batch())
+    assert [(one.id[:1], one.clock) for one in made] == [(b"b", None)]
+    made.shown(b"b" * 16, 23.0, Batch())
+    made.note(b"c" * 16, "another", 60, 24.0, Batch())
+    made.note(b"d" * 16, "a line", 60, 25.0, Batch())
+    assert [one.id[:1] for one in made] == [b"b", b"c", b"d"]
+    assert made.unread == 2
 
 
 def test_characters_of_theirs_are_counted_once_while_they_are_alive() -> None:
@@ -184,6 +214,7 @@ def test_a_line_of_ours_lives_for_a_span_whatever_the_conversations_messages_do(
     for lifetime, lives in ((ONCE, DEFAULT_LIFETIME), (OFF, DEFAULT_LIFETIME), (90, 90)):
         made = Timeline(CONTACT)
         made.note(bytes(16), "a line", lifetime, 10.0, Batch())
+        made.shown(bytes(16), 10.0, Batch())
         (line,) = made
         assert (line.lifetime, line.expires) == (lives, 10.0 + lives)
 
