@@ -291,7 +291,8 @@ class Contact:
         if link.agreed.below(Agreed(record.version, record.suite)):
             raise RemoteProtocolError("a contact that steps down to an older version or suite")
         record.version, record.suite = link.agreed
-        fresh = Psk(generation=link.used.generation + 1, key=secrets.resume_psk, session=link.session_handle)
+        link.restores = keyring.restores(record, link.used)
+        fresh = link.left_psk()
         if first:
             record.psks = [fresh]
             knows = Capability.RECOVERY in link.capabilities
@@ -339,7 +340,7 @@ class Contact:
             self._active = link
             self.online_since = self.online_since or now
             if link.intent is Intent.RESET:
-                beside = loser is not None and not loser.recovers
+                beside = loser is not None and not loser.restores
                 self.talk.begin(link, now, batch, beside=beside)
             self.talk.open(link, self.pace, now, batch)
         if loser is not None and not winner.dialled:  # ours to close, or given up by who dialled both

@@ -52,6 +52,14 @@ def confirm(record: ContactRecord, generation: int) -> None:
     record.psks = [psk for psk in record.psks if psk.generation > generation]
 
 
+def restores(record: ContactRecord, used: Psk) -> bool:
+    """Whether a session that begins with ``used`` was made with the recovery psk, if not at once.
+
+    Who hangs up before that session begins, and comes back with what the handshake left, used no other key.
+    """
+    return used.session == RECOVERY or (used.restores and used.session != record.session)
+
+
 def to_dial_with(record: ContactRecord, turn: int) -> Psk:
     """The key for a dial: the present session's newest, and after ``turn`` refusals another one.
 

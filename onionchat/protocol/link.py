@@ -110,6 +110,8 @@ class Link:
         """The psk with which the handshake was made; without its key once that was looked at."""
         self.recovers = False
         """That was the recovery psk."""
+        self.restores = False
+        """It was, or one that a handshake with it left and whose session never began."""
         self.intent = Intent.RESUME
         self.session: Ratchet | None = None
         """A session that this handshake began; it counts once the link wins."""
@@ -259,6 +261,12 @@ class Link:
         if self.state is not LinkState.AWAIT_MESSAGE_3:
             self._heard = now
         return outcome
+
+    def left_psk(self) -> Psk:
+        """What the handshake leaves for the next one."""
+        key = _given(self.secrets).resume_psk
+        generation, session = self.used.generation + 1, self.session_handle
+        return Psk(generation=generation, key=key, session=session, restores=self.restores)
 
     def take_sending_key(self) -> bytes:
         """The key for the metronome; the link forgets everything of it."""

@@ -94,8 +94,8 @@ class Talk:
         restored, self.record.restored, self.record.session_lost = self.record.restored, False, False
         self._stepped = True
         if link.intent is Intent.RESET:
-            copied = link.dialled and not link.lost_there
-            line = lines.of_reset(recovered=link.recovers, restored=restored, copied=copied, beside=beside)
+            copied = link.recovers and link.dialled and not link.lost_there
+            line = lines.of_reset(recovered=link.restores, restored=restored, copied=copied, beside=beside)
             self.timeline.note(self._random(MESSAGE_ID), line, self.record.lifetime, now, batch)
         if link.dialled:
             self._greet(now, batch)

@@ -9,6 +9,7 @@ from onionchat.protocol import commands as do
 from onionchat.protocol import greeting
 from onionchat.protocol.backup import MOST_ID, backup_of, is_kept, is_whole, records_of
 from onionchat.protocol.greeting import Capability, Intent
+from onionchat.protocol.keyring import MAX_PSKS
 from onionchat.protocol.lines import COPY_HERE, COPY_THERE, RESTORED_HERE, RESTORED_THERE, SESSION_RENEWED
 from onionchat.protocol.link import LinkState
 from onionchat.protocol.record import (
@@ -287,3 +288,70 @@ def test_nobody_resumes_with_the_recovery_psk() -> None:
     world.run(2)
     assert not any(isinstance(command, do.BeginSending) for command in ben.log)
     assert (ben.record.session, ben.record.psks) == (session, psks)
+
+
+@pytest.mark.parametrize("unbegun", [1, 2])
+@pytest.mark.parametrize("beside", [False, True])
+def test_nobody_hides_that_the_recovery_psk_was_used_by_hanging_up_before_a_session_began(
+    unbegun: int, beside: bool
+) -> None:
+    world, ada, ben = friends()
+    backup = backed_up(ada)
+    relinked(world, ada, ben)
+    if not beside:
+        ada.leave()
+        world.until(lambda: not ben.online)
+    ben.told.clear()
+    before = len(world.wires)
+    second = restored(world, backup, "Ada, too")
+    second.reachable = False
+
+    def of_second() -> list[Wire]:
+        return [wire for wire in world.wires[before:] if wire.dialler is second]
+
+    def cutter(wire: Wire, writer: Person, carried: int) -> bool:
+        return wire in of_second()[:unbegun] and carried >= (2 if writer is second else 1)
+
+    world.cutter = cutter
+    world.until(lambda: bool(second.record.psks))
+    second.record.restored = False  # so that it dials with what it was left
+    world.until(lambda: second.online and len(of_second()) > unbegun)
+    world.until(lambda: bool(ben.lines()), seconds=60)
+    assert ben.lines() == [COPY_THERE if beside else RESTORED_THERE]
+    ada.leave()
+    second.reachable, world.cutter = True, None
+    relinked(world, second, ben)
+    can_talk(world, second, ben)
+    ben.told.clear()
+    lose_session(second, missing)
+    world.until(lambda: introduced(second, ben))
+    assert ben.lines() == [SESSION_RENEWED]  # that one began with keys of a session that was told of
+
+
+def test_a_link_with_which_the_restoring_began_is_no_other_copy() -> None:
+    world, ada, ben = friends()
+    active = ben.known._active
+    assert active is not None
+    active.restores = True  # as where Ben dialled with what a handshake of the restored Ada had left
+    restored(world, backed_up(ada), "Ada again")
+    world.until(lambda: bool(ben.lines()))
+    assert ben.lines() == [RESTORED_THERE]
+
+
+def test_unfinished_handshakes_cost_the_true_copy_its_psks_and_no_more() -> None:
+    world, ada, ben = friends()
+    before = len(world.wires)
+    second = restored(world, backed_up(ada), "Ada, too")
+    world.cutter = lambda wire, writer, carried: (
+        wire.dialler is second and carried >= (2 if writer is second else 1)
+    )
+    world.until(lambda: len([wire for wire in world.wires[before:] if wire.dialler is second]) > MAX_PSKS + 1)
+    assert ada.online
+    assert ben.lines() == []
+    assert not {psk.key for psk in ada.record.psks} & {psk.key for psk in ben.record.psks}
+    second.leave()
+    world.cutter = None
+    ada.restart()
+    world.until(lambda: introduced(ada, ben), seconds=1800)
+    assert COPY_HERE in ada.lines() or COPY_HERE in ben.lines()
+    can_talk(world, ada, ben)

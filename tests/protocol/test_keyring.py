@@ -117,3 +117,12 @@ class TestRecovering:
         assert record.psks == [psk(21), *(psk(20 - place) for place in range(MAX_PSKS - 1))]
         keyring.confirm(record, used.generation)
         assert record.psks == [psk(21)]
+
+    def test_what_it_leaves_counts_as_it_until_its_session_has_begun(self) -> None:
+        record = self.recoverable(psk(3))
+        assert keyring.restores(record, keyring.to_dial_with(record, 12))
+        left = Psk(generation=4, key=KEY, session=OLD, restores=True)
+        assert keyring.restores(record, left)
+        record.session = OLD
+        assert not keyring.restores(record, left)
+        assert not keyring.restores(record, psk(3))
