@@ -40,8 +40,8 @@ def of_reset(*, recovered: bool, restored: bool, copied: bool, beside: bool) -> 
     Args:
         recovered: the recovery psk was used, or one that a handshake with it left before its session began.
         restored: we come from a backup, and this is our first session since.
-        copied: we used the recovery psk itself, and the peer held a session all the same, so one with somebody
-            who has our keys (or with us, at a time before what it has forgotten).
+        copied: we used the recovery psk itself, and the peer held a session all the same, so one with
+            somebody who has our keys (or with us, at a time before what it has forgotten).
         beside: another link, made with keys of the session before, was active.
     """
     if restored:

@@ -86,7 +86,7 @@ class Psk(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=True)
     session: bytes
     """Which session goes with it; empty for an invite's, with which a session begins, or `RECOVERY`."""
     restores: bool = False
-    """Left by a handshake with the recovery psk, or with what such a one had left, before its session began."""
+    """Left by a handshake with the recovery psk, or with what such a one left, before its session began."""
 
     def __repr__(self) -> str:
         return f"Psk(generation={self.generation}, …)"
