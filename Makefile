@@ -8,15 +8,16 @@ SHELL := /bin/bash
 demo: .venv/ready tor
 	@$(BIN)/onionchat demo
 
-# WITHOUT names what need not run again. What fails while every processor is busy with other tests is shown, and has to
-# pass alone. The observer needs a machine that does nothing else.
+# WITHOUT names what need not run again. Tests wait more than they work, so there are more at once than processors. What
+# fails in that crowd is shown, and has to pass alone. The observer needs a machine that does nothing else.
 test: .venv/ready tor
-	@$(call alone,-n auto tests $(addprefix --ignore=tests/,system $(WITHOUT)))
-	@$(call alone,-n auto --dist loadfile tests/system --ignore=tests/system/test_observe.py)
-	@$(call alone,tests/system/test_observe.py)
+	@$(call alone,$(CROWD),tests $(addprefix --ignore=tests/,system $(WITHOUT)))
+	@$(call alone,$(CROWD) --dist loadfile,tests/system --ignore=tests/system/test_observe.py)
+	@$(call alone,,tests/system/test_observe.py)
 
-alone = $(BIN)/python -m pytest $(1) \
-  || { [ $$? = 1 ] && echo "once more, alone: what failed" && $(BIN)/python -m pytest $(patsubst auto,0,$(1)) --lf --lfnf=none; }
+CROWD = -n $(shell expr 2 \* $$(nproc))
+alone = $(BIN)/python -m pytest $(1) $(2) \
+  || { [ $$? = 1 ] && echo "once more, alone: what failed" && $(BIN)/python -m pytest $(2) --lf --lfnf=none; }
 
 lint: .venv/ready
 	@$(BIN)/ruff check .

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+from textual.pilot import Pilot
 
 from onionchat.control import notices, replies, requests
 from onionchat.control.notices import AnyNotice
@@ -91,7 +93,9 @@ class FakeEngine:
         self.amnesic = False
         self.passphrase = "correct"
         self.ways = replies.VaultWays(key_file=False, credential=b"", memory=512, passes=3, wait=0.0)
-        self.backup = replies.Backup(identities=1, contacts=1, left_out=[])
+        self.backup = replies.Backup(identities=1, contacts=1, left_out=[], memory=512)
+        self.hides = False
+        """Whether what it writes is not seen from where the chat is."""
         self.tor = READY
         self.services, self.reachable = 2, 2
         self.clock_behind = 0.0
@@ -141,6 +145,11 @@ class FakeEngine:
         for client in self.clients:
             client.waiting.put_nowait(None)
 
+    def back_up(self, file: Path) -> replies.Backup:
+        if not self.hides:
+            file.write_bytes(b"sealed")
+        return self.backup
+
     def of(self, kind: type[Q]) -> list[Q]:
         return [one for one in self.asked if isinstance(one, kind)]
 
@@ -182,7 +191,7 @@ class FakeClient:
             case requests.VaultShow():
                 return engine.ways
             case requests.BackupMake():
-                return engine.backup
+                return engine.back_up(Path(request.file))
             case requests.BackupRestore():
                 engine.vault = "open"
                 return engine.backup
@@ -285,6 +294,15 @@ def lines(app: OnionchatApp, part: str = "") -> list[str]:
         region = app.screen.query_one(part).region
         strips = [strip.crop(region.x, region.right) for strip in strips[region.y : region.bottom]]
     return [strip.text.rstrip() for strip in strips]
+
+
+async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
+    """Once it holds: how often the screen is drawn before depends on how busy the machine is."""
+    for _ in range(100):
+        if holds():
+            return
+        await pilot.pause()
+    raise AssertionError("it did not come")
 
 
 def shown(app: OnionchatApp, part: str = "") -> str:

@@ -13,7 +13,7 @@ from onionchat.tui.widgets.contact_list import ContactList
 from onionchat.tui.widgets.conversation_view import ConversationView
 from onionchat.tui.widgets.entry import Composer
 
-from .engine import DAY, NOW, FakeEngine, contact, identity, lines, message, shown
+from .engine import DAY, NOW, FakeEngine, contact, identity, lines, message, shown, until
 
 
 def engine_with_bob(*messages: replies.Message) -> FakeEngine:
@@ -355,14 +355,13 @@ async def test_reading_back_is_not_disturbed_by_news() -> None:
         view = app.screen.query_one(ConversationView)
         view.focus()
         await pilot.press("home")
-        await pilot.pause()
-        assert "text 0 " in shown(app)
+        await until(pilot, lambda: "text 0 " in shown(app))
         engine.say(notices.MessageArrived(message=message("ff", "news")))
         engine.say(notices.MessageGone(contact="c1", message="20", why="expired"))
         await pilot.pause()
         assert "text 0 " in shown(app)
         engine.say(notices.MessageGone(contact="c1", message="00", why="expired"))
-        await pilot.pause()
+        await until(pilot, lambda: "text 0 " not in shown(app))
         assert "text 1 " in shown(app)
 
 
