@@ -1,6 +1,6 @@
 """The vault: sealed, erasable records."""
 
-from .backup import open_backup, read_backup, seal_backup, write_backup
+from .backup import cost_of_backup, open_backup, read_backup, seal_backup, write_backup
 from .box import BoxFile, remove_box
 from .burning import burn_vault, destroy_keys, finish_burn
 from .diskvault import DiskVault
@@ -23,6 +23,7 @@ __all__ = [
     "Vault",
     "VaultLock",
     "burn_vault",
+    "cost_of_backup",
     "create_vault",
     "destroy_keys",
     "finish_burn",

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import struct
 from pathlib import Path
 from typing import Final
@@ -95,6 +96,15 @@ def open_backup(data: bytes, passphrase: str) -> bytes:
     return _content_of(plain)
 
 
+def cost_of_backup(data: bytes) -> PassphraseCost:
+    """What a try of a backup's passphrase costs.
+
+    Raises:
+        VaultTooNew, VaultCorrupt: as for `open_backup`.
+    """
+    return _head_of(data)[0]
+
+
 def _head_of(data: bytes) -> tuple[PassphraseCost, bytes]:
     """What the passphrase of a whole file costs, and its salt."""
     if not data.startswith(_MAGIC) or len(data) < _HEAD:
@@ -151,11 +161,17 @@ def read_backup(path: Path) -> bytes:
 
     Raises:
         StoreError: it cannot be read.
-        VaultCorrupt: it is longer than any backup.
+        VaultCorrupt: it is a folder, a pipe or a device, or longer than any backup.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(MOST_SIZE + 1)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # nobody may hold us up with a pipe
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise VaultCorrupt("this is no file", hint="name the file that was made as a backup")
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                data = file.read(MOST_SIZE + 1)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise _refused("read", error) from None
     if len(data) > MOST_SIZE:

@@ -31,7 +31,11 @@ def destroy_keys(folder: Path) -> bool:
     Raises:
         StoreError: the disk refuses it.
     """
-    root = folder / _PLACE / _ROOT
+    _overwrite(folder / _DRAFT / _ROOT)  # of a making that was cut short; a backup may be in it
+    return _overwrite(folder / _PLACE / _ROOT)
+
+
+def _overwrite(root: Path) -> bool:
     if not root.is_file():
         return False
     descriptor = disk.open_file(root)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +23,7 @@ from . import disk
 from .diskvault import DiskVault
 from .entry import Sealed
 from .header import Header
+from .record import Record
 from .rootslot import RootSlot
 from .rows import Rows
 from .slot import FileSlot
@@ -53,15 +54,17 @@ def create_vault(
     passphrase: str,
     *,
     random: RandomSource,
+    records: Sequence[Record] = (),
     cost: PassphraseCost | None = None,
     floor: int = FLOOR,
 ) -> DiskVault:
-    """Make an empty vault and open it. The caller holds the folder's `VaultLock`.
+    """Make a vault and open it. The caller holds the folder's `VaultLock`.
 
     Args:
         folder: made (0700) if it is missing.
         passphrase: any text but an empty one.
         random: unpredictable bytes.
+        records: what is in it from the first moment that there is a vault.
         cost: of the passphrase; by default what the memory at hand allows, to be read from `DiskVault.cost`.
         floor: bytes of memory below which the cost is refused.
 
@@ -79,14 +82,20 @@ def create_vault(
     stretched = unlocking_key(passphrase, header.salt, header.cost)
     draft = folder / _DRAFT
     with disk.own_words("make its files"):
-        if draft.exists():  # of a making that was cut short; nobody has kept anything in it
+        if draft.exists():  # of a making that was cut short
             shutil.rmtree(draft)
         draft.mkdir(mode=0o700)
     _lay_out(draft, header, stretched, random)
+
+    def unlock(sealed: Sealed) -> bytes:
+        return sealed.by_passphrase(stretched, NO_FACTORS)
+
+    if records:
+        _fill(draft, records, lambda: _open(draft, header, unlock, random))
     with disk.own_words("make its files"):
         draft.rename(folder / _PLACE)
     disk.sync_folder(folder)
-    return _open(folder, header, lambda sealed: sealed.by_passphrase(stretched, NO_FACTORS), random)
+    return _open(folder / _PLACE, header, unlock, random)
 
 
 def open_vault(
@@ -121,7 +130,7 @@ def open_vault(
     header = _header(folder, floor)
     key = unlocking_key(passphrase, header.salt, header.cost)
     stretched()
-    return _open(folder, header, lambda sealed: sealed.by_passphrase(key, factors), random)
+    return _open(folder / _PLACE, header, lambda sealed: sealed.by_passphrase(key, factors), random)
 
 
 def recover_vault(
@@ -136,7 +145,7 @@ def recover_vault(
     require_some(new_passphrase)
     header = _header(folder, floor)
     stretched = unlocking_key(words, header.salt, header.cost)
-    vault = _open(folder, header, lambda sealed: sealed.by_words(stretched), random)
+    vault = _open(folder / _PLACE, header, lambda sealed: sealed.by_words(stretched), random)
     try:
         vault.unlocking.replace_passphrase(new_passphrase, NO_FACTORS, Needs(), recovery=b"")
     except BaseException:
@@ -188,8 +197,19 @@ def _lay_out(place: Path, header: Header, stretched: bytes, random: RandomSource
     disk.sync_folder(place)
 
 
-def _open(folder: Path, header: Header, unlock: Callable[[Sealed], bytes], random: RandomSource) -> DiskVault:
-    place = folder / _PLACE
+def _fill(draft: Path, records: Sequence[Record], opened: Callable[[], DiskVault]) -> None:
+    try:
+        vault = opened()
+        try:
+            vault.commit(records)
+        finally:
+            vault.close()
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)  # what was to be kept in it does not stay by accident
+        raise
+
+
+def _open(place: Path, header: Header, unlock: Callable[[Sealed], bytes], random: RandomSource) -> DiskVault:
     rows = Rows.open(place / _ROWS)
     try:
         root = RootSlot(FileSlot(place / _ROOT))

@@ -11,7 +11,7 @@ import pytest
 from onionchat.crypto.passphrase import MIB, PassphraseCost, unlocking_key
 from onionchat.crypto.sealing import seal, unseal
 from onionchat.errors import DiskFull, StoreError, VaultCorrupt, VaultTooNew, WrongPassphrase
-from onionchat.store import backup, open_backup, read_backup, seal_backup, write_backup
+from onionchat.store import backup, cost_of_backup, open_backup, read_backup, seal_backup, write_backup
 
 CHEAP = PassphraseCost(memory=MIB, passes=1)
 CONTENT = b"identities and contacts"
@@ -27,6 +27,10 @@ def test_it_comes_back_with_its_passphrase_alone() -> None:
     assert CONTENT not in data
     with pytest.raises(WrongPassphrase, match="does not open the backup"):
         open_backup(data, "another passphrase")
+
+
+def test_what_a_guess_costs_is_told() -> None:
+    assert cost_of_backup(sealed()) == CHEAP
 
 
 def test_a_passphrase_that_looks_the_same_opens_it() -> None:
@@ -150,6 +154,16 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
         write_backup(tmp_path / "nowhere" / "backup", b"data")
     with pytest.raises(StoreError, match="cannot be read: No such file"):
         read_backup(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_only_a_file_is_read(tmp_path: Path, kind: str) -> None:
+    place = tmp_path / kind
+    os.mkfifo(place) if kind == "pipe" else place.mkdir()
+    before = len([*Path("/proc/self/fd").iterdir()])
+    with pytest.raises(VaultCorrupt, match="no file"):  # and nobody who writes to the pipe is waited for
+        read_backup(place)
+    assert len([*Path("/proc/self/fd").iterdir()]) == before
 
 
 def test_no_more_is_read_than_a_backup_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

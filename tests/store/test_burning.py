@@ -52,6 +52,16 @@ def test_the_root_is_overwritten_in_place(folder: Path, tmp_path: Path) -> None:
     assert twin.read_bytes() == bytes(len(before))
 
 
+def test_the_root_of_a_vault_that_was_being_made_is_overwritten_too(folder: Path, tmp_path: Path) -> None:
+    (folder / "sealed").rename(folder / "sealed.new")
+    twin = tmp_path / "twin"
+    twin.hardlink_to(folder / "sealed.new" / "root")
+    assert not destroy_keys(folder)  # it is no vault yet
+    assert not any(twin.read_bytes())
+    burn_vault(folder)
+    assert files(folder) == []
+
+
 def test_an_open_vault_loses_its_keys_too(folder: Path) -> None:
     vault = reopen(folder)
     assert destroy_keys(folder)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,9 @@ from onionchat.errors import (
     WrongPassphrase,
 )
 from onionchat.store import FLOOR as REAL_FLOOR
-from onionchat.store import Record, create_vault, disk, open_vault, opening, vault_exists
+from onionchat.store import DiskVault, Name, Record, create_vault, disk, open_vault, opening, vault_exists
 
-from .kit import CHEAP, FLOOR, PASSPHRASE, create, everything, note, put_all, reopen
+from .kit import CHEAP, FLOOR, PASSPHRASE, create, everything, note, put_all, records, reopen
 
 STATE = {note(number): b"value %d" % number for number in range(80)}
 
@@ -162,6 +163,37 @@ def test_another_process_has_it(folder: Path) -> None:
     vault = reopen(folder)
     assert everything(vault) == STATE
     vault.close()
+
+
+def test_a_vault_is_made_with_what_is_to_be_in_it_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, filled = tmp_path / "vault", []
+
+    def made() -> DiskVault:
+        return create_vault(
+            folder, PASSPHRASE, random=os.urandom, records=records(STATE), cost=CHEAP, floor=FLOOR
+        )
+
+    def commit(vault: DiskVault, puts: Sequence[Record] = (), drops: Sequence[Name] = ()) -> None:
+        filled.append(vault_exists(folder))
+        if len(filled) == 1:
+            raise DiskFull("full")
+        real(vault, puts, drops)
+
+    real = DiskVault.commit
+    monkeypatch.setattr(DiskVault, "commit", commit)
+    with pytest.raises(DiskFull):
+        made()
+    assert list(folder.iterdir()) == []
+    vault = made()
+    assert filled == [False, False]
+    assert everything(vault) == STATE
+    vault.close()
+    vault = reopen(folder)
+    assert everything(vault) == STATE
+    vault.close()
+    assert sorted(path.name for path in folder.iterdir()) == ["sealed"]
 
 
 def test_a_making_that_was_cut_short_leaves_no_vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
