@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .engine import guesses
 from .secret import hidden, passphrase_from
 from .session import Session, ask, json_option, pass_session
 from .table import one_line
@@ -41,9 +42,11 @@ def make(session: Session, file: Path, passphrase_fd: int | None, backup_fd: int
     Whoever has it and its passphrase can be you for your contacts, who would be told that you come from a
     backup. Make another one when you have met somebody new.
     """
+    from ..client.backup_file import require_written
     from ..control.replies import Backup
     from ..control.requests import BackupMake
 
+    there = file.is_file()
     request = BackupMake(
         file=str(file.absolute()),
         passphrase=current_passphrase(session, passphrase_fd),
@@ -51,6 +54,7 @@ def make(session: Session, file: Path, passphrase_fd: int | None, backup_fd: int
     )
     with session.connect() as client:
         made = ask(client, request, Backup)
+    require_written(file, before=there)
     session.print(made, lambda: _made(made))
 
 
@@ -74,6 +78,8 @@ def restore(session: Session, file: Path, backup_fd: int | None, new_fd: int | N
     """Make the vault from the backup in FILE; there must be none yet, and an engine that runs.
 
     Your contacts are told that you come from a backup. Use one copy alone: stop the other for good first.
+    All is as it was when the backup was made: contacts that you removed since are there again and see you on
+    line, and so do those from whom you have hidden since.
     """
     from ..control.replies import Backup
     from ..control.requests import BackupRestore
@@ -90,11 +96,12 @@ def restore(session: Session, file: Path, backup_fd: int | None, new_fd: int | N
     )
     with session.connect() as client:
         restored = ask(client, request, Backup)
-    session.print(restored, lambda: f"The vault is open, with {_counted(restored)}.")
+    said = f"The vault is open, with {_counted(restored)}. {guesses(restored.memory)}"
+    session.print(restored, lambda: said)
 
 
 def _made(made: Backup) -> str:
-    lines = [f"Written, with {_counted(made)}."]
+    lines = [f"Written, with {_counted(made)}. {guesses(made.memory)}"]
     if made.left_out:
         lines.append("Not in it, for they cannot be reached from a backup or are kept in memory:")
         lines += [f"  {one_line(name)}" for name in made.left_out]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from ..control.limits import USUAL_MEMORY
 from ..errors import ControlError
 from .burn import confirm, yes_option
 from .factor import Presented, present
@@ -20,8 +21,6 @@ from .table import aligned
 if TYPE_CHECKING:
     from ..control.replies import StatusReport, VaultWays
 
-USUAL_MEMORY: Final = 512
-"""MiB that a try of a passphrase takes where a machine has them."""
 STOP_SECONDS: Final = 20.0
 STARVED_MS: Final = 250.0
 """Shorter waits are ordinary and of no interest to people."""
@@ -71,8 +70,13 @@ def unlock(session: Session, create: bool, passphrase_fd: int | None, key_file: 
 
 def _made(ways: VaultWays) -> str:
     """That it was made, and what a guess at its passphrase costs."""
-    line = f"The vault was made and is open. Each guess at its passphrase takes {ways.memory} MiB of memory"
-    if ways.memory >= USUAL_MEMORY:
+    return f"The vault was made and is open. {guesses(ways.memory)}"
+
+
+def guesses(memory: int) -> str:
+    """What a guess at a new passphrase takes, in ``memory`` MiB."""
+    line = f"Each guess at its passphrase takes {memory} MiB of memory"
+    if memory >= USUAL_MEMORY:
         return f"{line}."
     return f"{line}, less than the usual {USUAL_MEMORY} MiB: this machine has no more to spare now."
 
@@ -155,7 +159,11 @@ def _look(session: Session, report: StatusReport) -> str:
         rows.append(("timing", _timing(report)))
     if report.vault == "open" and not report.amnesic:
         idle = f"by itself when nobody was there for {in_words(report.lock_after)}"
-        rows.append(("lock", idle if report.lock_after else "not by itself"))
+        links = "; links stay up and receive then" if report.lock_receives else ""
+        rows.append(("lock", (idle if report.lock_after else "not by itself") + links))
+    if report.vault == "locked" and report.receiving:
+        people = "1 contact" if report.receiving == 1 else f"{report.receiving} contacts"
+        rows.append(("receiving", f"from {people}: read after unlocking"))
     if tor.problem:
         rows.append(("problem", tor.problem))
     if report.elsewhere:

@@ -40,3 +40,6 @@ MAX_TICK: Final = 30.0
 MIN_BUDGET: Final = 0.1
 MAX_BUDGET: Final = 10_000.0
 """Thousand bytes of cells per second, for all links together."""
+
+USUAL_MEMORY: Final = 512
+"""MiB that a try of a passphrase takes where a machine has them."""

@@ -106,6 +106,8 @@ class Backup(Result, frozen=True, kw_only=True, tag="backup"):
     contacts: int
     left_out: list[str]
     """Names of contacts that are not in it: a backup cannot bring them back, or they leave no trace."""
+    memory: int
+    """MiB of memory that each guess takes: at the passphrase of the backup, or of the vault made from it."""
 
 
 class Identity(Result, frozen=True, kw_only=True, tag="identity"):

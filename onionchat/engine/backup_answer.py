@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ..control import replies, requests
+from ..crypto.passphrase import MIB, PassphraseCost
 from ..errors import ConfigError, ControlError, StoreError, VaultCorrupt
 from ..protocol.backup import backup_of, is_whole, records_of
 from ..protocol.record import BackupRecord, pack, unpack
@@ -20,7 +21,7 @@ from ..store import (
     DiskVault,
     Name,
     Record,
-    burn_vault,
+    cost_of_backup,
     create_vault,
     open_backup,
     read_backup,
@@ -52,10 +53,12 @@ def make_backup(engine: Engine, request: requests.BackupMake) -> replies.Backup:
         vault.unlocking.require(request.passphrase)
     contacts = [contact.record for contact in book.contacts.values()]
     backup = backup_of(book.policies.settings, book.identities.values(), contacts, engine.clock.now())
-    write_backup(file, seal_backup(pack(backup), request.new, random=os.urandom))
+    sealed = seal_backup(pack(backup), request.new, random=os.urandom)
+    write_backup(file, sealed)
     give_back_memory()
     kept = {contact.id for contact in backup.contacts}
-    return _told(backup, left_out=[record.name for record in contacts if record.id not in kept])
+    left_out = [record.name for record in contacts if record.id not in kept]
+    return _told(backup, cost_of_backup(sealed), left_out)
 
 
 def restore_backup(engine: Engine, request: requests.BackupRestore) -> replies.Backup:
@@ -84,33 +87,31 @@ def restore_backup(engine: Engine, request: requests.BackupRestore) -> replies.B
         ) from None
     if not is_whole(backup):
         raise VaultCorrupt("no vault can be made of this backup", hint="restore from another one")
-    engine.open(_vault_of(folder, backup, request.new))
+    vault = _vault_of(folder, backup, request.new)
+    engine.open(vault)
     give_back_memory()
-    return _told(backup, left_out=[])
+    return _told(backup, vault.cost, left_out=[])
 
 
 def _vault_of(folder: Path, backup: BackupRecord, passphrase: str) -> DiskVault:
-    vault = create_vault(folder, passphrase, random=os.urandom)
-    try:
-        vault.commit(
-            [
-                Record(name=Name(kind=key.kind, scope=key.scope, key=key.key), value=value)
-                for key, value in records_of(backup)
-            ]
-        )
-    except BaseException:  # an empty vault would stand in the way of the next try
-        vault.close()
-        burn_vault(folder)
-        raise
-    return vault
+    records = [
+        Record(name=Name(kind=key.kind, scope=key.scope, key=key.key), value=value)
+        for key, value in records_of(backup)
+    ]
+    return create_vault(folder, passphrase, random=os.urandom, records=records)
 
 
 def _place(file: str) -> Path:
     path = Path(file)
-    if not path.is_absolute():
+    if not path.is_absolute() or "\0" in file:
         raise ConfigError("the engine needs the whole path of a file", hint="let it begin with /")
     return path
 
 
-def _told(backup: BackupRecord, left_out: list[str]) -> replies.Backup:
-    return replies.Backup(identities=len(backup.identities), contacts=len(backup.contacts), left_out=left_out)
+def _told(backup: BackupRecord, cost: PassphraseCost, left_out: list[str]) -> replies.Backup:
+    return replies.Backup(
+        identities=len(backup.identities),
+        contacts=len(backup.contacts),
+        left_out=left_out,
+        memory=cost.memory // MIB,
+    )

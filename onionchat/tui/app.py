@@ -21,10 +21,9 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from ..control.notices import AnyNotice, Stopping, VaultChanged
-from ..control.replies import Backup, Done, StatusReport
+from ..control.replies import Done, StatusReport
 from ..control.requests import Here, Lock, Stop, VaultBurn
 from ..errors import ControlError, OnionchatError
-from . import wording
 from .commands import Commands
 from .screens.backup import BackupSheet
 from .screens.choosing import MakeVaultScreen
@@ -82,7 +81,7 @@ class OnionchatApp(App[None]):
             "lock",
             "Lock",
             priority=True,
-            tooltip="Put the keys out of memory; nobody can reach you until you unlock.",
+            tooltip="Put the keys out of memory: nothing can be read or sent until you unlock.",
         ),
         Binding(
             "f12",
@@ -261,12 +260,12 @@ class OnionchatApp(App[None]):
         """Make a backup."""
         self.push_screen(BackupSheet(self.session), self._backed_up)
 
-    def _backed_up(self, made: Backup | None) -> None:
-        if made is None:
+    def _backed_up(self, said: str | None) -> None:
+        if said is None:
             return
         for screen in self.screen_stack:
             if isinstance(screen, MainScreen):  # the sheet may still lie over it
-                screen.note.say(wording.backup(made))
+                screen.note.say(said)
 
     def action_lock(self) -> None:
         """Lock the vault; the notice of it blanks the screen."""

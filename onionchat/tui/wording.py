@@ -10,6 +10,7 @@ import re
 from datetime import datetime
 from typing import Final
 
+from ..control.limits import USUAL_MEMORY
 from ..control.replies import Backup, Contact, Lifetime, Message, Policy, Schedule, TorState, VaultWays
 from ..control.text import plain
 
@@ -20,7 +21,7 @@ WEEK: Final = 7 * DAY
 
 SHORTEST: Final = 5
 LONGEST: Final = 4 * WEEK
-"""Bounds of a lifetime, as the engine has them (`control.requests.Seconds`)."""
+"""Bounds of a lifetime, as the engine has them (`control.requests.people.Seconds`)."""
 
 SHORT_WAIT: Final = 0.1
 """Seconds that nobody notices."""
@@ -43,7 +44,11 @@ _STATES: Final = {
 def backup(made: Backup) -> str:
     """What became of a backup."""
     left = f"; not in it: {', '.join(map(name, made.left_out))}" if made.left_out else ""
-    return f"the backup was written, with {made.contacts} contact{'' if made.contacts == 1 else 's'}{left}"
+    cheap = f"; each guess at its passphrase takes {made.memory} MiB, less than the usual {USUAL_MEMORY}"
+    return (
+        f"the backup was written, with {made.contacts} contact{'' if made.contacts == 1 else 's'}{left}"
+        f"{cheap if made.memory < USUAL_MEMORY else ''}"
+    )
 
 
 def ways(found: VaultWays) -> str:

@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from onionchat.cli import burn
 from onionchat.cli import engine as engine_commands
@@ -337,7 +338,32 @@ def test_status_says_when_the_vault_locks_itself() -> None:
         lock_after=900,
     )
     with Actor(answer=lambda _: report) as engine:
-        assert "lock       by itself when nobody was there for 15 min" in engine.run("status").stdout
+        assert "lock       by itself when nobody was there for 15 min\n" in engine.run("status").stdout
+    stays = replace(report, lock_receives=True)
+    with Actor(answer=lambda _: stays) as engine:
+        assert "for 15 min; links stay up and receive then\n" in engine.run("status").stdout
+    stays = replace(report, lock_receives=True, lock_after=0)
+    with Actor(answer=lambda _: stays) as engine:
+        assert "lock       not by itself; links stay up" in engine.run("status").stdout
+
+
+@pytest.mark.parametrize(
+    ("links", "says"), [(1, "receiving  from 1 contact: read after unlocking\n"), (2, "from 2 contacts")]
+)
+def test_status_says_that_a_locked_vault_receives(links: int, says: str) -> None:
+    report = StatusReport(
+        version="1",
+        pid=1,
+        vault="locked",
+        amnesic=False,
+        tor=TorState(mode="managed"),
+        tick=2.0,
+        receiving=links,
+    )
+    with Actor(answer=lambda _: report) as engine:
+        assert says in engine.run("status").stdout
+    with Actor(answer=lambda _: replace(report, receiving=0)) as engine:
+        assert "receiving" not in engine.run("status").stdout
 
 
 @pytest.mark.parametrize(

@@ -83,12 +83,12 @@ async def test_a_backup_brings_identities_and_contacts_back_elsewhere_and_nothin
         await until(lambda: "before" in texts(bob))
         contact, identity = ada.handle, ada.identity()
         ada.ask(requests.AllowOff(allowed=True))
-        assert make(ada, file) == replies.Backup(identities=1, contacts=1, left_out=[])
+        assert make(ada, file) == replies.Backup(identities=1, contacts=1, left_out=[], memory=1)
         assert b"before" not in file.read_bytes()
         await ada.kill()
         vault.close()
         bob.send("while nobody was there")
-        assert restore(again, file) == replies.Backup(identities=1, contacts=1, left_out=[])
+        assert restore(again, file) == replies.Backup(identities=1, contacts=1, left_out=[], memory=1)
         assert (again.handle, again.identity()) == (contact, identity)
         assert again.engine.opened().policies.settings.off_allowed
         await until(lambda: introduced(again) and introduced(bob))
@@ -123,7 +123,7 @@ async def test_what_is_to_leave_no_trace_is_named_and_left_out(tmp_path: Path, c
         ada.ask(requests.Keep(contact=ada.handle, where="memory"))
         ada.ask(requests.IdentityCreate(name="gone tomorrow", disposable=True))
         name = ada.contact.record.name
-        assert make(ada, file) == replies.Backup(identities=1, contacts=0, left_out=[name])
+        assert make(ada, file) == replies.Backup(identities=1, contacts=0, left_out=[name], memory=1)
         close(ada.engine)
 
 
@@ -134,8 +134,9 @@ async def test_a_backup_is_made_by_who_knows_the_passphrase_where_nothing_is(
     async with people(tmp_path, vault, MemoryVault()) as (ada, bob):
         with pytest.raises(WrongPassphrase):
             make(ada, file, "another passphrase")
-        with pytest.raises(ConfigError, match="whole path"):
-            make(ada, Path("backup"))
+        for place in (Path("backup"), Path("/\0")):
+            with pytest.raises(ConfigError, match="whole path"):
+                make(ada, place)
         with pytest.raises(ControlError) as refused:
             make(bob, file)
         assert refused.value.code == "amnesic"
@@ -166,6 +167,8 @@ async def test_a_vault_is_made_of_a_whole_backup_where_there_is_none(
             restore(ada, file)
         with pytest.raises(WrongPassphrase):
             restore(bob, file, "another passphrase")
+        with pytest.raises(ConfigError, match="whole path"):
+            restore(bob, Path("/\0"))
         with pytest.raises(VaultCorrupt, match="cannot be read"):
             restore(bob, odd)
         odd.unlink()
@@ -181,5 +184,6 @@ async def test_a_vault_is_made_of_a_whole_backup_where_there_is_none(
             with pytest.raises(DiskFull):
                 restore(bob, file)
         assert not vault_exists(bob.folder)
-        assert restore(bob, file) == replies.Backup(identities=1, contacts=0, left_out=[])
+        assert not list(bob.folder.glob("sealed*"))
+        assert restore(bob, file) == replies.Backup(identities=1, contacts=0, left_out=[], memory=1)
         close(bob.engine)

@@ -109,9 +109,10 @@ def test_who_comes_from_a_backup_is_announced_and_two_copies_are_noticed(network
     with workplace() as folder, acquainted(network, folder) as (old, friend, new):
         file = str(folder / "backup")
         made = old.ask(BackupMake(file=file, passphrase=old.passphrase, new=BACKUPS), Backup)
-        assert made == Backup(identities=1, contacts=1, left_out=[])
+        assert (made.identities, made.contacts, made.left_out) == (1, 1, [])
         request = BackupRestore(file=file, passphrase=BACKUPS, new="passphrase of a vault")
-        assert new.ask(request, Backup) == made
+        restored = new.ask(request, Backup)
+        assert (restored.identities, restored.contacts, restored.left_out) == (1, 1, [])
         wait_until(partial(says, new, RESTORED_HERE))
         wait_until(partial(says, friend, COPY_THERE))  # the old one was on line
         new.ask(Send(contact=contact(new).contact, text="from another machine"), Message)

@@ -596,7 +596,7 @@ async def test_escape_changes_nothing(engine: FakeEngine) -> None:
 
 
 async def test_a_backup_is_made_of_what_was_typed(engine: FakeEngine, tmp_path: Path) -> None:
-    engine.backup = replies.Backup(identities=2, contacts=1, left_out=["Carol", "Boss"])
+    engine.backup = replies.Backup(identities=2, contacts=1, left_out=["Carol", "Boss"], memory=256)
     app = engine.app()
     async with app.run_test(size=(160, 24)) as pilot:
         await pilot.pause()
@@ -610,7 +610,49 @@ async def test_a_backup_is_made_of_what_was_typed(engine: FakeEngine, tmp_path: 
         ]
         assert isinstance(app.screen, MainScreen)
         await pilot.pause()
-        assert "with 1 contact; not in it: Carol, Boss" in shown(app)
+        said = " ".join(shown(app).split())
+        assert "with 1 contact; not in it: Carol, Boss; each guess at its passphrase takes 256 MiB" in said
+
+
+async def test_a_backup_that_cannot_be_seen_from_here_is_not_said_to_be_written(
+    engine: FakeEngine, tmp_path: Path
+) -> None:
+    engine.hides = True
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("f8")
+        await pilot.pause()
+        for text in (str(tmp_path / "file"), "the vault's", "pass", "pass"):
+            await pilot.press(*text, "enter")
+        await pilot.pause()
+        assert len(engine.of(requests.BackupMake)) == 1
+        assert "not seen from here" in " ".join(shown(app, "#sheet").split())
+        assert [secret.value for secret in app.screen.query(Secret)] == ["", "", ""]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 24)])
+async def test_the_passphrase_of_a_backup_is_judged_and_six_words_are_offered(
+    engine: FakeEngine, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    app = engine.app()
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        await pilot.press("f8")
+        await pilot.pause()
+        await pilot.press(*str(tmp_path / "file"), "enter", "p", "enter", *"hunter2")
+        await pilot.pause()
+        assert "a copy of the backup can guess it" in " ".join(shown(app, "#sheet").split())
+        await pilot.press("f2")
+        await pilot.pause()
+        words = app.screen.query_one("#new", Secret).value
+        assert len(words.split()) == 6
+        assert words in " ".join(shown(app, "#sheet").split())
+        app.screen.query_one("#again", Secret).value = words
+        await pilot.press("enter")
+        await pilot.pause()
+        assert [one.new for one in engine.of(requests.BackupMake)] == [words]
+        assert words not in " ".join(shown(app).split())
 
 
 async def test_a_backup_is_not_made_of_less(engine: FakeEngine) -> None:
@@ -620,15 +662,21 @@ async def test_a_backup_is_not_made_of_less(engine: FakeEngine) -> None:
         await pilot.pause()
         await pilot.press("f8")
         await pilot.pause()
-        await pilot.press("f", "enter", "p", "enter", "n", "enter", "m", "enter")
+        await pilot.press("enter", "p", "enter", "n", "enter", "m", "enter")
+        await pilot.pause()
+        assert "no file was named" in shown(app, "#sheet")
+        await pilot.press(*"~nobody-has-this-name/f", "enter", "enter", "enter", "enter")
+        await pilot.pause()
+        assert "nobody has such a home folder" in shown(app, "#sheet")
+        app.screen.query_one("#file", Entry).value = "/f"
+        await pilot.press("enter", "enter", "enter", "enter")
         await pilot.pause()
         assert "the two are not the same" in shown(app, "#sheet")
         await pilot.press("enter", "enter")
         await pilot.pause()
-        assert "something is missing" in shown(app, "#sheet")
+        assert "there is no new passphrase" in shown(app, "#sheet")
         assert not engine.of(requests.BackupMake)
         assert isinstance(app.focused, Secret)
-        app.screen.query_one("#new", Secret).focus()
         await pilot.press("n", "enter", "n", "enter")
         await pilot.pause()
         assert "not the vault's" in shown(app, "#sheet")

@@ -23,6 +23,7 @@ from onionchat.tui.screens.gone import GoneScreen
 from onionchat.tui.screens.main import MainScreen
 from onionchat.tui.screens.naming import IdentitySheet
 from onionchat.tui.screens.unlock import UnlockScreen
+from onionchat.tui.widgets.bars import KeyBar, Note
 from onionchat.tui.widgets.entry import Entry, Secret
 
 from ..client.authenticator import Authenticator
@@ -163,6 +164,21 @@ async def test_a_vault_asks_for_its_factors(
         assert isinstance(app.screen, MainScreen)
 
 
+async def test_a_key_file_in_the_home_of_nobody_is_said(engine: FakeEngine) -> None:
+    engine.vault = "locked"
+    engine.ways = replace(engine.ways, key_file=True)
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        app.screen.query_one("#key-file", Entry).value = "~nobody-has-this-name/key"
+        await write(pilot, "correct")
+        await pilot.press("enter")
+        await pilot.pause()
+        await pilot.pause()
+        assert "nobody has such a home folder" in shown(app)
+        assert engine.of(requests.Unlock) == []
+
+
 @pytest.mark.parametrize("vault", ["locked", "absent"])
 async def test_no_description_of_a_worker_holds_a_passphrase(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, vault: replies.VaultState
@@ -232,6 +248,27 @@ async def test_recovery_words_open_the_vault_with_a_new_passphrase(engine: FakeE
                 app.screen.query_one("#words", Secret).value = words
         assert engine.of(requests.VaultRecover) == [requests.VaultRecover(words=words, new="brand new")]
         assert isinstance(app.screen, MainScreen)
+
+
+@pytest.mark.parametrize("weak", [True, False])
+async def test_all_of_recovering_can_be_seen_on_a_small_screen(engine: FakeEngine, weak: bool) -> None:
+    engine.vault = "locked"
+    app = engine.app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press("f3")
+        await pilot.pause()
+        await pilot.press("tab", *"hunter2") if weak else await pilot.press("f2")
+        await pilot.pause()
+        await pilot.press("tab", "enter") if weak else await pilot.press("enter")
+        await pilot.pause()
+        body, note = app.screen.query_one("#sheet-body"), app.screen.query_one(Note)
+        assert "the two are not the same" in shown(app)
+        assert note.region.bottom < app.screen.query_one(KeyBar).region.y
+        for field in app.screen.query(Secret):
+            field.focus()
+            await pilot.wait_for_scheduled_animations()
+            assert body.region.contains_region(field.region)
 
 
 async def test_a_vault_is_restored_from_a_backup_instead_of_made(engine: FakeEngine) -> None:

@@ -158,7 +158,8 @@ class LockDefault(Request, frozen=True, kw_only=True, tag="lock-default"):
 class LockAfter(Request, frozen=True, kw_only=True, tag="lock-after"):
     """Have the vault lock itself after so long without anybody there; null: never. Reply: `replies.Done`.
 
-    Anything that is asked of the engine, but for `Status` and `Watch`, shows that somebody is there.
+    Anything that is asked of the engine, but for `Status`, `Watch`, `Shown` and `Closed`, which programs ask
+    by themselves, shows that somebody is there.
     """
 
     seconds: Annotated[int, msgspec.Meta(ge=MIN_IDLE, le=MAX_IDLE)] | None

@@ -15,30 +15,25 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from ...client.phrase import new_passphrase, recovery_words, strength
-from ...control.limits import MAX_PASSPHRASE
+from ...control.limits import MAX_PASSPHRASE, USUAL_MEMORY
 from ...control.replies import Backup, Done, VaultWays
 from ...control.requests import BackupRestore, Unlock, VaultRecover, VaultShow
 from ...errors import ConfigError, OnionchatError
 from ..widgets.entry import Entry, Secret
-from .backup import whole_path
 from .panel import NEXT_FIELD, prose
-from .start import SLOW, Opened, Start
-
-USUAL_MEMORY: Final = 512
-"""MiB that a try of a passphrase takes where a machine has them."""
-
+from .start import SLOW, Opened, Start, whole_path
 
 SIX_WORDS: Final = Binding(
     "f2", "six_words", "Six words", tooltip="Make a passphrase of six words by chance."
 )
 
 
-def judged(typed: str) -> str:
-    """What is said of a new passphrase, as far as it was typed."""
+def judged(typed: str, of: str = "the vault") -> str:
+    """What is said of a new passphrase, as far as it was typed, and of what it seals."""
     if not typed:
         return "F2 makes one of six words for you."
     found = strength(typed)
-    weak = " Whoever gets a copy of the vault can guess it." if found.is_weak else ""
+    weak = f" Whoever gets a copy of {of} can guess it." if found.is_weak else ""
     return f"Strength: {found.words}.{weak}"
 
 
@@ -65,7 +60,9 @@ class Choosing(Start):
     @on(Secret.Changed, "#passphrase")
     def judge(self, event: Secret.Changed) -> None:
         """Say how strong it is, as far as it was typed."""
-        self.query_one("#strength", Static).update(judged(event.value))
+        said = self.query_one("#strength", Static)
+        said.update(judged(event.value))
+        said.scroll_visible(animate=False)  # it may have grown beyond the edge
 
     def action_six_words(self) -> None:
         """Fill in six words and show them; they are to be written down and typed once."""
@@ -102,8 +99,9 @@ class RecoverScreen(Choosing):
     def parts(self) -> ComposeResult:
         """The words, and the new passphrase twice."""
         yield prose("They work once. Afterwards no key file and no security key is needed any more.")
-        yield Secret("The twelve words", id="words")
-        yield from super().parts()
+        with VerticalScroll(id="sheet-body", can_focus=False):
+            yield Secret("The twelve words", id="words")
+            yield from super().parts()
 
     def choose(self, passphrase: str) -> None:
         """Open the vault."""

@@ -5,6 +5,7 @@ Laws: what is typed here leaves with the request and is kept in no field.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar, Final
 
 from textual.app import ComposeResult
@@ -18,6 +19,18 @@ from ..widgets.entry import Secret
 from .panel import Panel
 
 SLOW: Final = "one moment: this is slow on purpose, so that guessing is slow too"
+
+
+def whole_path(typed: str) -> Path:
+    """The path that was typed, as the engine needs it.
+
+    Raises:
+        ConfigError: it begins with the home folder of nobody.
+    """
+    try:
+        return Path(typed).expanduser().absolute()
+    except RuntimeError:
+        raise ConfigError("nobody has such a home folder", hint="write the whole path") from None
 
 
 class Opened(Message):

@@ -6,7 +6,6 @@ Laws: the PIN of a security key goes to the key and nowhere else.
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import ClassVar
 
 from textual import on, work
@@ -21,7 +20,7 @@ from ..widgets.bars import Note
 from ..widgets.entry import Entry, Secret
 from .choosing import RecoverScreen
 from .panel import NEXT_FIELD, prose
-from .start import SLOW, Opened, Start
+from .start import SLOW, Opened, Start, whole_path
 
 
 class Holder:
@@ -106,7 +105,7 @@ class UnlockScreen(Start):
         path = self.query_one("#key-file", Entry).value
         if not path:  # under duress nothing but a passphrase is needed; else the engine says what is missing
             return None
-        return await asyncio.to_thread(key_file_secret, Path(path).expanduser())
+        return await asyncio.to_thread(key_file_secret, whole_path(path))
 
     async def _security_key(self, pin: str) -> bytes | None:
         if self._ways is None or not self._ways.credential:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from pathlib import Path
 from typing import ClassVar
 
 from textual import on, work
@@ -34,7 +33,7 @@ from ..session import Session
 from ..widgets.entry import Entry, Secret
 from .choosing import SIX_WORDS, judged, to_write_down
 from .panel import NEXT_FIELD, Sheet, prose
-from .start import SLOW
+from .start import SLOW, whole_path
 from .unlock import Holder
 
 
@@ -70,9 +69,13 @@ class WaySheet(Sheet[str]):
         """What is asked of the engine."""
         raise NotImplementedError
 
-    def send(self, request: AnyRequest) -> None:
-        """Ask it."""
+    def ask(self, request: AnyRequest) -> None:
+        """Ask it, and close with what is to be said."""
         self.attempt(request, Done, lambda _: self.dismiss(self.SAID), meanwhile=SLOW)
+
+    def send(self, request: AnyRequest) -> None:
+        """Ask it; nothing that was typed stays."""
+        self.ask(request)
         for secret in self.query(Secret):
             secret.value = ""
         self.query_one("#passphrase").focus()
@@ -93,6 +96,7 @@ class NewPassphraseSheet(WaySheet):
 
     BINDINGS: ClassVar[list[BindingType]] = [SIX_WORDS]
     NEW: ClassVar[str] = ""
+    SEALED: ClassVar[str] = "the vault"
 
     def parts(self) -> ComposeResult:
         """The new one, too."""
@@ -104,7 +108,9 @@ class NewPassphraseSheet(WaySheet):
     @on(Input.Changed, "#new")
     def judge(self, event: Input.Changed) -> None:
         """Say how strong it is, as far as it was typed."""
-        self.query_one("#strength", Static).update(judged(event.value))
+        said = self.query_one("#strength", Static)
+        said.update(judged(event.value, self.SEALED))
+        said.scroll_visible(animate=False)  # it may have grown beyond the edge
 
     def action_six_words(self) -> None:
         """Fill in six words and show them; they are to be written down and typed once."""
@@ -304,10 +310,7 @@ def _secret_of(file: str) -> bytes:
     Raises:
         ConfigError: it cannot be made or read.
     """
-    try:
-        path = Path(file).expanduser().absolute()
-    except RuntimeError:
-        raise ConfigError("nobody has such a home folder", hint="write the whole path") from None
+    path = whole_path(file)
     if not path.exists():
         make_key_file(path, os.urandom)
     return key_file_secret(path)
