@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ..crypto.keys import KEY_SIZE
+from .body import is_lifetime
 from .commands import Key
 from .record import BackupRecord, ContactRecord, IdentityRecord, SettingsRecord, pack
 
@@ -44,15 +45,19 @@ def backup_of(
 
 
 def is_whole(backup: BackupRecord) -> bool:
-    """Whether a vault can be made of it: every key has its size, each contact its identity."""
+    """Whether a vault can be made of it: contacts are as `backup_of` leaves them, each with its identity."""
     identities = {identity.id for identity in backup.identities}
     contacts = {contact.id for contact in backup.contacts}
     return (
         len(identities) == len(backup.identities)
         and len(contacts) == len(backup.contacts)
         and all(0 < len(each) <= MOST_ID for each in identities | contacts)
-        and all(one.identity in identities and is_kept(one) and _has_its_keys(one) for one in backup.contacts)
+        and all(one.identity in identities and _is_whole_contact(one) for one in backup.contacts)
     )
+
+
+def _is_whole_contact(record: ContactRecord) -> bool:
+    return record == _without_links(record) and is_lifetime(record.lifetime) and _has_its_keys(record)
 
 
 def _has_its_keys(record: ContactRecord) -> bool:

@@ -8,6 +8,7 @@ import pytest
 from onionchat.protocol import commands as do
 from onionchat.protocol import greeting
 from onionchat.protocol.backup import MOST_ID, backup_of, is_kept, is_whole, records_of
+from onionchat.protocol.constants import MIN_LIFETIME, ONCE
 from onionchat.protocol.greeting import Capability, Intent
 from onionchat.protocol.keyring import MAX_PSKS
 from onionchat.protocol.lines import COPY_HERE, COPY_THERE, RESTORED_HERE, RESTORED_THERE, SESSION_RENEWED
@@ -17,6 +18,7 @@ from onionchat.protocol.record import (
     BackupRecord,
     ContactRecord,
     IdentityRecord,
+    Psk,
     SettingsRecord,
     pack,
     unpack,
@@ -181,6 +183,13 @@ def test_a_vault_is_made_of_a_backup_in_which_everything_belongs_together() -> N
         assert not of_contact(**{key: bytes(31)})
     assert not of_contact(peer_statics=[])
     assert not of_contact(peer_statics=[bytes(32), b""])
+    for lifetime, sound in ((MIN_LIFETIME, True), (ONCE, True), (MIN_LIFETIME - 1, False), (2**40, False)):
+        assert of_contact(lifetime=lifetime) is sound
+    assert not of_contact(restored=False)  # it would dial with psks that it has not
+    assert not of_contact(introduced=False)
+    assert not of_contact(memory=True)
+    assert not of_contact(session_lost=False)
+    assert not of_contact(psks=[Psk(generation=1, key=bytes(32), session=b"one")])
     backup = unpack(good, BackupRecord)
     assert not is_whole(msgspec.structs.replace(backup, identities=[]))
     assert not is_whole(msgspec.structs.replace(backup, identities=backup.identities * 2))
