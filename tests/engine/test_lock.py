@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import trio
 from trio.testing import MockClock
 
 from onionchat.control import notices, replies, requests
+from onionchat.engine.lock import _BY_ITSELF
 from onionchat.errors import ControlError
 from onionchat.store import MemoryVault
 from tests.engine import core
@@ -54,6 +56,16 @@ async def test_a_locked_engine_is_offline_and_goes_on_once_it_is_unlocked(
         listed = bob.ask(requests.InviteList())
         assert isinstance(listed, replies.Invites)
         assert [one.code for one in listed.invites] == [code]
+
+
+def test_what_programs_ask_by_themselves_is_written_where_it_is_said() -> None:
+    control = (Path(__file__).parents[2] / "docs" / "control.md").read_text()
+    section = control.partition("### `lock-after`")[2].partition("### ")[0]
+    assert set(re.findall(r"`([a-z-]+)`", section.partition("but for")[2].partition("Reply")[0])) == {
+        str(kind.__struct_config__.tag) for kind in _BY_ITSELF
+    }
+    said = (requests.LockAfter.__doc__ or "").partition("but for")[2].partition("seconds")[0]
+    assert set(re.findall(r"`(\w+)`", said)) == {kind.__name__ for kind in _BY_ITSELF}
 
 
 async def test_the_vault_locks_itself_when_nobody_was_there(tmp_path: Path, clock: MockClock) -> None:
