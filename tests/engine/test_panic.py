@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -110,8 +111,11 @@ def test_a_request_while_the_passphrase_is_tried_does_not_wait_for_it(tmp_path: 
         assert not answered
 
 
-def test_an_amnesic_engine_ends_too(tmp_path: Path) -> None:
-    with Running(Path("/dev/shm"), "--amnesic", passphrase=None, name=tmp_path.name) as engine:
+def test_an_amnesic_engine_ends_too() -> None:
+    with (
+        tempfile.TemporaryDirectory(dir="/dev/shm", prefix="oc-") as place,
+        Running(Path(place), "--amnesic", passphrase=None) as engine,
+    ):
         eventually(lambda: engine.status().vault == "open")
         made = engine.ask(requests.IdentityCreate(name="ada"))
         assert isinstance(made, replies.Identity)

@@ -85,9 +85,8 @@ class Running:
         passphrase: str | None = PASSPHRASE,
         control_password: str | None = None,
         credentials: Path | None = None,
-        name: str = "v",
     ) -> None:
-        self.vault = folder / name
+        self.vault = folder / "v"
         arguments = ["--vault", str(self.vault), "serve", "--tick", "0.25", *options]
         if not {"--control", "--torrc"} & {*options}:
             extra = folder / "extra"
