@@ -85,8 +85,9 @@ class Running:
         passphrase: str | None = PASSPHRASE,
         control_password: str | None = None,
         credentials: Path | None = None,
+        name: str = "v",
     ) -> None:
-        self.vault = folder / "v"
+        self.vault = folder / name
         arguments = ["--vault", str(self.vault), "serve", "--tick", "0.25", *options]
         if not {"--control", "--torrc"} & {*options}:
             extra = folder / "extra"
