@@ -100,7 +100,7 @@ def quick() -> list[Series]:
         Series(name=MAIN, scenarios=(*LIGHT, "chat_heavy"), blocks=26),
         _bursts(20),
         Series(name=LOOPBACK, scenarios=("typing",), blocks=24, legs=("socks",), tor=False),
-        Series(name=IN_LOOP, scenarios=("typing",), blocks=20, legs=("socks",), engines=False),
+        Series(name=IN_LOOP, scenarios=("typing",), blocks=32, legs=("socks",), engines=False),
     ]
 
 
