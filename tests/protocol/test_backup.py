@@ -254,8 +254,13 @@ def test_who_was_not_restored_does_not_take_the_other_ones_backup_for_a_copy() -
     assert ben.lines() == [RESTORED_THERE]
 
 
-def test_on_a_bad_connection_nothing_is_begun_anew() -> None:
-    """Eleven connections in a row end while message 2 is awaited."""
+@pytest.mark.parametrize(
+    ("ended", "ada_reads", "ben_reads"), [(11, [], []), (12, [COPY_HERE], [RESTORED_THERE])]
+)
+def test_on_a_bad_connection_nothing_is_begun_anew(
+    ended: int, ada_reads: list[str], ben_reads: list[str]
+) -> None:
+    """Connections end while message 2 is awaited; who ends twelve, on the way or as Ben, alarms both."""
     world, ada, ben = friends()
     ada.reachable = False
     before = len(world.wires)
@@ -265,11 +270,11 @@ def test_on_a_bad_connection_nothing_is_begun_anew() -> None:
 
     for wire in world.wires:
         wire.cut()
-    world.cutter = lambda wire, writer, carried: wire in of_ada()[:11] and writer is ben
+    world.cutter = lambda wire, writer, carried: wire in of_ada()[:ended] and writer is ben
     world.until(lambda: not ada.online)
     world.until(lambda: introduced(ada, ben), seconds=7200)
-    assert len(of_ada()) == 12
-    assert ada.lines() == ben.lines() == []
+    assert len(of_ada()) == ended + 1
+    assert (ada.lines(), ben.lines()) == (ada_reads, ben_reads)
 
 
 def test_a_lost_session_is_another_matter() -> None:
