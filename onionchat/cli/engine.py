@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from ..control.limits import USUAL_MEMORY
 from ..errors import ControlError
 from .burn import confirm, yes_option
 from .factor import Presented, present
@@ -75,6 +74,8 @@ def _made(ways: VaultWays) -> str:
 
 def guesses(memory: int) -> str:
     """What a guess at a new passphrase takes, in ``memory`` MiB."""
+    from ..control.limits import USUAL_MEMORY
+
     line = f"Each guess at its passphrase takes {memory} MiB of memory"
     if memory >= USUAL_MEMORY:
         return f"{line}."
