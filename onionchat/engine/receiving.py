@@ -138,7 +138,11 @@ def open_box(engine: Engine, book: Book) -> None:
 
 
 def _take_out(
-    engine: Engine, book: Book, contact: bytes, record: BoxRecord, envelopes: tuple[bytes, ...]
+    engine: Engine,
+    book: Book,
+    contact: bytes,
+    record: BoxRecord,
+    envelopes: tuple[tuple[float, bytes], ...],
 ) -> None:
     try:
         link = next(engine.around.numbers)

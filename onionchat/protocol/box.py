@@ -2,7 +2,8 @@
 
 Laws: while it is locked a link has its receiving key and the public half of a key that only the vault holds,
 and nothing else; an envelope is put into the box as it came, sealed by the ratchet, and nothing is answered.
-What is taken out counts as if it had just come, and what opens it dies in the same commit.
+What is taken out counts from when it came, which is sealed beside it, and what opens it dies in the same
+commit.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
 BOX_PLACES: Final = 4096
 """Envelopes that are kept, of all contacts together."""
 
-SEALED_SIZE: Final = ENVELOPE_SIZE + BOX_OVERHEAD
+TIME_SIZE: Final = 8
+"""Bytes before an envelope: when it came, in whole seconds since 1970."""
+
+SEALED_SIZE: Final = TIME_SIZE + ENVELOPE_SIZE + BOX_OVERHEAD
 """Bytes of an envelope in the box."""
 
 
@@ -95,22 +99,24 @@ class KeptLink:
             self.ended = True
             return None
         place, self._next = self._next, self._next + 1
-        return place, seal_to(self._public, arrived.body, ad=_ad(place), random=self._random)
+        content = int(now).to_bytes(TIME_SIZE, "big") + arrived.body
+        return place, seal_to(self._public, content, ad=_ad(place), random=self._random)
 
 
-def envelopes_in(record: BoxRecord, read: Callable[[int], bytes]) -> tuple[bytes, ...]:
-    """The envelopes of one contact, in the order in which they came.
+def envelopes_in(record: BoxRecord, read: Callable[[int], bytes]) -> tuple[tuple[float, bytes], ...]:
+    """When each envelope of one contact came, and it, in the order in which they came.
 
     A place that does not open was not used, or its writing was cut short: what came from there on is sent
     again.
     """
     owner = KeyPair.from_secret(record.secret)
-    found: list[bytes] = []
+    found: list[tuple[float, bytes]] = []
     for place in range(record.first, record.first + record.places):
         try:
-            found.append(open_sealed(owner, read(place), ad=_ad(place)))
+            content = open_sealed(owner, read(place), ad=_ad(place))
         except CryptoError:
             break
+        found.append((float(int.from_bytes(content[:TIME_SIZE], "big")), content[TIME_SIZE:]))
     return tuple(found)
 
 
@@ -122,8 +128,8 @@ def take_out(talk: Talk, event: BoxOpened, now: float, batch: Batch) -> None:
     """
     batch.drop(Key(kind="box", scope=talk.record.id))
     link = Link.gone(event.link, session=event.session)
-    for envelope in event.envelopes:
-        talk.receive(link, envelope, now, batch, active=True)
+    for came, envelope in event.envelopes:  # the clock may have been set back since
+        talk.receive(link, envelope, now, batch, active=True, came=min(came, now))
 
 
 def _ad(place: int) -> bytes:

@@ -355,7 +355,7 @@ class Contact:
             case CellType.HAVE if link is self._active:
                 self.talk.peer_has(split_have(body), now, batch)
             case CellType.ENVELOPE:
-                self.talk.receive(link, body, now, batch, active=link is self._active)
+                self.talk.receive(link, body, now, batch, active=link is self._active, came=now)
 
     def _close(self, number: int, now: float, batch: Batch) -> None:
         if number in self._links:  # what came out of the box names none

@@ -156,8 +156,8 @@ class BoxOpened:
     """A number that no link has."""
     session: bytes
     """The handle of the one that the envelopes are of."""
-    envelopes: tuple[bytes, ...] = field(repr=False)
-    """In the order in which they came."""
+    envelopes: tuple[tuple[float, bytes], ...] = field(repr=False)
+    """When each came, in seconds since 1970, and it; in the order in which they came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

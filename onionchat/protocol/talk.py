@@ -193,8 +193,10 @@ class Talk:
             self._acknowledged(item, now, batch)
         self.outbox.resume()
 
-    def receive(self, link: Link, envelope: bytes, now: float, batch: Batch, *, active: bool) -> None:
-        """An envelope came in on ``link``.
+    def receive(
+        self, link: Link, envelope: bytes, now: float, batch: Batch, *, active: bool, came: float
+    ) -> None:
+        """An envelope came in on ``link``, at ``came``: now, or before now where it waited in the box.
 
         Raises:
             RemoteProtocolError: it is not one of this session (which is then lost), or says nonsense.
@@ -219,9 +221,11 @@ class Talk:
                 case body.WindowPart():
                     self.terms.heard(part, link, batch)
                 case _:
-                    self._part(part, session, now, batch, active=active)
+                    self._part(part, session, now, batch, active=active, came=came)
 
-    def _part(self, part: body.Part, session: Ratchet, now: float, batch: Batch, *, active: bool) -> None:
+    def _part(
+        self, part: body.Part, session: Ratchet, now: float, batch: Batch, *, active: bool, came: float
+    ) -> None:
         match part:
             case body.AckPart(ids=ids):
                 for item in ids:
@@ -231,7 +235,7 @@ class Talk:
             case body.KemCiphertextPart(epoch=epoch, ciphertext=ciphertext):
                 session.accept_rekey(KemCiphertext(epoch=epoch, ciphertext=ciphertext), now=int(now))
             case body.TextPart():
-                self._text(part, now, batch, active=active)
+                self._text(part, now, batch, active=active, came=came)
             case body.DeletePart() | body.HelloPart() | body.AddressPart():  # pragma: no branch – the last
                 if not self.inbox.known(part.id):
                     if self.inbox.full:  # not acknowledged: it comes again
@@ -240,7 +244,7 @@ class Talk:
                     self.inbox.see(part.id, seen_until(now, MAX_LIFETIME), batch)
                 self.inbox.acknowledge(part.id)
 
-    def _text(self, part: body.TextPart, now: float, batch: Batch, *, active: bool) -> None:
+    def _text(self, part: body.TextPart, now: float, batch: Batch, *, active: bool, came: float) -> None:
         mine = self.timeline.get(part.id) is not None or self.outbox.get(part.id) is not None
         if mine or self.inbox.known(part.id):
             self.inbox.acknowledge(part.id)
@@ -257,7 +261,7 @@ class Talk:
             raise RemoteProtocolError("a text that is not UTF-8") from None
         self.inbox.see(part.id, seen_until(now, part.lifetime), batch)
         self.inbox.acknowledge(part.id)
-        self.timeline.came(part, text, self.record.lifetime, now, batch)
+        self.timeline.came(part, text, self.record.lifetime, now, batch, at=came)
 
     def _order(
         self, part: body.DeletePart | body.HelloPart | body.AddressPart, now: float, batch: Batch

@@ -128,9 +128,15 @@ class Timeline:
             message.stored = max(message.stored, self.newest + TIE)
         self._put(message, batch, new=True)
 
-    def came(self, part: TextPart, text: str, limit: int, now: float, batch: Batch) -> None:
-        """Keep a new one of theirs, for ``limit`` at most; when it was written is believed within bounds."""
-        written, lifetime = max(min(part.written, now), now - UNREAD_LIFE), min(part.lifetime, limit)
+    def came(self, part: TextPart, text: str, limit: int, now: float, batch: Batch, *, at: float) -> None:
+        """Keep a new one of theirs that came ``at``, for ``limit`` at most, unless it died since then.
+
+        When it was written is believed within bounds.
+        """
+        written, lifetime = max(min(part.written, at), at - UNREAD_LIFE), min(part.lifetime, limit)
+        until = upper_bound(written, lifetime)
+        if until < now:
+            return
         record = MessageRecord(
             id=part.id,
             mine=False,
@@ -138,7 +144,7 @@ class Timeline:
             written=written,
             stored=now,
             lifetime=lifetime,
-            until=upper_bound(written, lifetime),
+            until=until,
         )
         self.add(record, batch)
 

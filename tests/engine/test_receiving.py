@@ -21,6 +21,7 @@ from tests.engine.core import Killed, Mortal, Person, no_real_time, people, rand
 from tests.engine.test_burn import introduce
 from tests.engine.test_lock import LOCKED, texts
 
+DAY = 24 * 3600
 SAID = ["one", "two " + random_text(4000), "three"]
 
 
@@ -90,6 +91,23 @@ async def test_what_comes_waits_and_comes_in_once_it_is_unlocked(tmp_path: Path,
         assert texts(bob) == [*SAID, "here again"]
         arrived = Counter(one.message.text for one in bob.told if isinstance(one, notices.MessageArrived))
         assert arrived == Counter([*SAID, "here again"])
+
+
+async def test_what_has_died_in_the_box_is_not_shown(tmp_path: Path, clock: MockClock) -> None:
+    async with people(tmp_path, MemoryVault(), Mortal()) as (ada, bob):
+        await introduce(ada, bob)
+        lock(bob)
+        for text, lifetime in (("an hour", 3600), ("a day", DAY)):
+            ada.ask(requests.Send(contact=ada.handle, text=text, lifetime=lifetime))
+        await rest()
+        clock.jump(28.5 * DAY)
+        bob.told.clear()
+        bob.engine.open(bob.vault)
+        assert texts(bob) == ["a day"]
+        clock.jump(DAY)
+        await until(lambda: texts(bob) == [])
+        arrived = [one.message.text for one in bob.told if isinstance(one, notices.MessageArrived)]
+        assert arrived == ["a day"]
 
 
 async def test_a_deletion_that_came_meanwhile_is_heeded(tmp_path: Path, clock: MockClock) -> None:

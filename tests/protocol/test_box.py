@@ -56,6 +56,9 @@ class Bench:
             self.say(CellType.COVER)
 
     def taken_out(self) -> tuple[bytes, ...]:
+        return tuple(envelope for _, envelope in self.timed())
+
+    def timed(self) -> tuple[tuple[float, bytes], ...]:
         return envelopes_in(self.record, lambda place: self.places.get(place, os.urandom(SEALED_SIZE)))
 
 
@@ -74,6 +77,17 @@ def test_envelopes_come_out_as_they_came_in() -> None:
     assert SEALED_SIZE <= PLACE_SIZE
     assert list(bench.taken_out()) == said
     assert not any(envelope in sealed for envelope in said for sealed in bench.places.values())
+
+
+def test_it_is_known_when_each_came() -> None:
+    bench = Bench()
+    times = []
+    for envelope in envelopes(PLACES):
+        bench.say(CellType.COVER)
+        bench.say(CellType.ENVELOPE, envelope)
+        times.append(float(int(bench.now)))
+    assert len(set(times)) == PLACES
+    assert [came for came, _ in bench.timed()] == times
 
 
 def test_one_more_than_there_is_room_for_ends_the_link_and_takes_nothing() -> None:

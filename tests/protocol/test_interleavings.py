@@ -239,7 +239,9 @@ def fragments_go_on_where_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
 def texts_count_on_every_link(monkeypatch: pytest.MonkeyPatch) -> None:
     text = Talk._text
     monkeypatch.setattr(
-        Talk, "_text", lambda talk, part, now, batch, *, active: text(talk, part, now, batch, active=True)
+        Talk,
+        "_text",
+        lambda talk, part, now, batch, *, active, came: text(talk, part, now, batch, active=True, came=came),
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from onionchat.protocol import events
+import msgspec
+
+from onionchat.protocol import body, events
 from onionchat.protocol.constants import (
     DEFAULT_LIFETIME,
     MAX_LIFETIME,
@@ -270,3 +272,76 @@ def test_where_messages_live_is_stored_with_the_contact() -> None:
     assert ada.record.memory
     ada.ask(events.KeepingChosen(memory=False))
     assert not ada.record.memory
+
+
+# --- what waited in the box ---------------------------------------------------------------------------
+
+
+def boxed(ada: Person, *parts: body.Part) -> bytes:
+    session = ada.talk._session
+    assert session is not None
+    return session.encrypt(body.pack(list(parts)), random=ada.around.random, now=int(ada.world.now))
+
+
+def text(ada: Person, number: int, lifetime: int) -> body.TextPart:
+    written, data = int(ada.world.now), f"number {number}".encode()
+    identifier = bytes([number]) * 16
+    return body.TextPart(
+        id=identifier, offset=0, total=len(data), lifetime=lifetime, written=written, data=data
+    )
+
+
+def open_box(ben: Person, *envelopes: tuple[float, bytes]) -> None:
+    ben.ask(events.BoxOpened(link=99, session=ben.record.session, envelopes=envelopes))
+
+
+def test_what_waited_in_the_box_lives_no_longer_than_from_when_it_came() -> None:
+    world, ada, ben = friends()
+    ben.ask(events.LifetimeChosen(lifetime=20 * DAY))
+    came = world.now + 1
+    envelopes = [boxed(ada, text(ada, number, days * DAY)) for number, days in enumerate((1, 2, 20))]
+    ada.leave()
+    world.run(29.5 * DAY)
+    open_box(ben, *((came, envelope) for envelope in envelopes))
+    assert ben.texts() == ["number 1", "number 2"]  # the first is over; number 0 is not told either
+    assert [told.text for told in ben.told if told.what == "arrived"] == ["number 1", "number 2"]
+    assert [one.until - one.lifetime for one in ben.talk.timeline] == [int(came - 1) + UNREAD_LIFE] * 2
+    assert ben.talk.inbox.known(bytes(16))  # and not let in when it is said again
+    world.run(DAY)
+    assert ben.texts() == ["number 2"]
+
+
+def test_what_came_into_the_box_from_a_clock_that_is_wrong_counts_from_when_it_came() -> None:
+    world, ada, ben = friends()
+    early = msgspec.structs.replace(text(ada, 1, DAY), written=0)
+    late = msgspec.structs.replace(text(ada, 2, DAY), written=int(world.now + 90 * DAY))
+    came, envelopes = world.now, [boxed(ada, early), boxed(ada, late)]
+    ada.leave()
+    world.run(DAY - 60)
+    open_box(ben, *((came, envelope) for envelope in envelopes))
+    assert [(one.written, one.until) for one in ben.talk.timeline] == [
+        (came - UNREAD_LIFE, came + DAY),
+        (came, came + DAY + UNREAD_LIFE),
+    ]
+
+
+def test_what_was_shown_and_came_again_into_the_box_is_not_shown_again() -> None:
+    """Its id was forgotten while the vault was locked."""
+    world, ada, ben, message = delivered()
+    shown = ben.talk.timeline.get(message)
+    assert shown is not None
+    part = msgspec.structs.replace(text(ada, 1, MINUTE), id=message, written=int(shown.written))
+    world.run(20 * DAY)
+    came, envelope = world.now, boxed(ada, part)
+    ada.leave()
+    world.run(20 * DAY)
+    assert not ben.talk.inbox.known(message)
+    before = ben.shown()
+    open_box(ben, (came, envelope))
+    assert (ben.texts(), ben.shown()) == ([], before)
+
+
+def test_a_box_that_a_later_clock_filled_is_taken_as_of_now() -> None:
+    world, ada, ben = friends()
+    open_box(ben, (world.now + 90 * DAY, boxed(ada, text(ada, 1, DAY))))
+    assert [one.until for one in ben.talk.timeline] == [int(world.now) + DAY + UNREAD_LIFE]

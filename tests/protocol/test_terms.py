@@ -244,7 +244,7 @@ def test_a_pace_on_a_link_that_is_not_active_counts_for_that_link_alone() -> Non
     )
     envelope = session.encrypt(said, random=ben.around.random, now=int(world.now))
     before = active.tolerance.silence
-    ada.talk.receive(other, envelope, world.now, Batch(), active=False)
+    ada.talk.receive(other, envelope, world.now, Batch(), active=False, came=world.now)
     assert active.tolerance.silence == before
     assert other.tolerance.silence > before
     assert ada.talk.terms.theirs is None
