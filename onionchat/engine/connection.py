@@ -104,6 +104,7 @@ class Connections:
             with self._scopes[link]:
                 if dial is not None and await dial():
                     deliver(events.DialSucceeded(link=link))
+                dial = None  # it holds the address, and the link may outlive the vault's being open
                 if link in self._sockets:
                     await self._cells(link, self._sockets[link], deliver)
         finally:

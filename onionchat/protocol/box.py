@@ -72,6 +72,8 @@ class KeptLink:
         self.number = link.number
         self.ended = False
         """The peer has closed it, or sends more than it has places for."""
+        link.remote_static = link.initiator_static = link.peer_onion = b""  # whose link it is
+        link.laid.clear()
         self._link = link
         self._public = public
         self._next = first

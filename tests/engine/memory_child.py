@@ -64,6 +64,8 @@ def obey(person: Person, order: str) -> str:  # noqa: PLR0912 - one branch for e
             return str(
                 any(contact.record.introduced and contact.presence == "online" for contact in contacts)
             )
+        case "reach":
+            person.engine.peers = person.peers if argument == "True" else ()
         case "remove":
             person.ask(requests.ContactRemove(contact=person.handle))
         case "lock":

@@ -19,8 +19,10 @@ from pathlib import Path
 import pytest
 import trio
 
+from onionchat.control import requests
 from onionchat.crypto.kem import KEM_SEED_SIZE
-from onionchat.crypto.keys import KEY_SIZE
+from onionchat.crypto.keys import KEY_SIZE, KeyPair
+from onionchat.crypto.onion import onion_address
 from onionchat.engine.process import overwriting
 from onionchat.lab.memory import Search
 from onionchat.protocol.invite import decode
@@ -126,6 +128,25 @@ async def talk(person: Person, watched: Watched) -> None:
         await until(lambda: all(one.state == "delivered" for one in person.messages() if one.mine))
 
 
+async def relink(person: Person, watched: Watched, dialler: str) -> None:
+    """A new link at the pair addresses, which one of the two has dialled."""
+    person.ask(requests.PresenceSet(contact=person.handle, visible=False))
+    await watched.until("introduced", "False")
+    person.peers = person.engine.peers = () if dialler == "engine" else person.peers
+    await watched.tell(f"reach {dialler == 'engine'}")
+    person.ask(requests.PresenceSet(contact=person.handle, visible=True))
+    await watched.until("introduced", "True")
+
+
+def note_who(person: Person, watched: Watched) -> None:
+    """By what the two know each other."""
+    record = person.contact.record
+    for onion in (record.peer_onion, person.contact.onion.public):
+        watched.ledger.note("address", onion, onion_address(onion).encode())
+    static = KeyPair.from_secret(record.static_secret).public
+    watched.ledger.note("static key", static, *record.peer_statics)
+
+
 @pytest.mark.parametrize("vault", ["memory", "disk"])
 async def test_what_is_deleted_and_who_is_removed_is_gone_from_memory(tmp_path: Path, vault: str) -> None:
     async with pair(tmp_path, vault) as (person, watched):
@@ -158,11 +179,16 @@ async def test_a_locked_engine_holds_no_key_and_no_text(tmp_path: Path) -> None:
         assert watched.search().by_place() == {}
 
 
-async def test_a_locked_engine_that_receives_holds_its_links_receiving_key_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("dialler", ["engine", "peer"])
+async def test_a_locked_engine_that_receives_holds_its_links_receiving_key_alone(
+    tmp_path: Path, dialler: str
+) -> None:
     async with pair(tmp_path, "disk") as (person, watched):
         await introduce(person, watched)
         await talk(person, watched)
-        assert watched.search().by_kind()["chain key"]
+        await relink(person, watched, dialler)
+        note_who(person, watched)
+        assert {"chain key", "address", "static key"} <= watched.search().by_kind().keys()
         before = int(await watched.tell("texts"))
         await watched.tell("receive-locked")
         await watched.until("contacts", "0")
