@@ -331,7 +331,7 @@ def test_what_was_shown_and_came_again_into_the_box_is_not_shown_again() -> None
     shown = ben.talk.timeline.get(message)
     assert shown is not None
     part = msgspec.structs.replace(text(ada, 1, MINUTE), id=message, written=int(shown.written))
-    world.run(20 * DAY)
+    sleep(world, ada, ben, 20 * DAY)
     came, envelope = world.now, boxed(ada, part)
     ada.leave()
     world.run(20 * DAY)
