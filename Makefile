@@ -9,13 +9,13 @@ demo: .venv/ready tor
 	@$(BIN)/onionchat demo
 
 # WITHOUT names what need not run again. Tests wait more than they work, so there are more at once than processors. What
-# fails in that crowd is shown, and has to pass alone. The observer needs a machine that does nothing else.
+# fails or hangs in that crowd is shown, and has to pass alone. The observer needs a machine that does nothing else.
 test: .venv/ready tor
 	@$(call alone,$(CROWD),tests $(addprefix --ignore=tests/,system $(WITHOUT)))
 	@$(call alone,$(CROWD) --dist loadfile,tests/system --ignore=tests/system/test_observe.py)
 	@$(call alone,,tests/system/test_observe.py)
 
-CROWD = -n $(shell expr 2 \* $$(nproc))
+CROWD = -n $(shell expr 2 \* $$(nproc)) -o faulthandler_timeout=240 -o faulthandler_exit_on_timeout=true
 alone = $(BIN)/python -m pytest $(1) $(2) \
   || { [ $$? = 1 ] && echo "once more, alone: what failed" && $(BIN)/python -m pytest $(2) --lf --lfnf=none; }
 
