@@ -24,7 +24,7 @@ from onionchat.protocol.constants import (
 from onionchat.protocol.greeting import Agreed, Intent
 from onionchat.protocol.link import Answer, Arrived, Established, Link, LinkState, Outcome, first_to_go
 from onionchat.protocol.pace import Pace
-from onionchat.protocol.record import Psk
+from onionchat.protocol.record import RECOVERY, Psk
 
 ONION = b"o" * 32
 PSKS = tuple(Psk(generation=3 - n, key=bytes([n]) * 32, session=b"session%d" % n) for n in range(3))
@@ -35,7 +35,14 @@ QUICK, SLOW = Pace(), Pace(tick_ms=SLOW_MS)
 class Two:
     """A link that was dialled, and the one that accepted it."""
 
-    def __init__(self, *, psk: int = 0, session: bytes | None = None, intent: Intent = Intent.RESUME) -> None:
+    def __init__(
+        self,
+        *,
+        psk: int = 0,
+        session: bytes | None = None,
+        intent: Intent = Intent.RESUME,
+        psks: tuple[Psk, ...] = PSKS,
+    ) -> None:
         self.now = 100.0
         self.statics = KeyPair.generate(os.urandom), KeyPair.generate(os.urandom)
         self.dialler = Link.dial(1, pace=QUICK, now=self.now)
@@ -43,14 +50,14 @@ class Two:
             2,
             prologue=prologue(ONION),
             static=self.statics[1],
-            psks=PSKS,
-            session=PSKS[psk].session if session is None else session,
+            psks=psks,
+            session=psks[psk].session if session is None else session,
             ratchet_key=KeyPair.generate(os.urandom),
             random=os.urandom,
             pace=SLOW,
             now=self.now,
         )
-        self._psk, self._intent = PSKS[psk], intent
+        self._psk, self._intent = psks[psk], intent
 
     def greet(self) -> bytes:
         return self.dialler.greet(
@@ -67,14 +74,18 @@ class Two:
     def take(self, link: Link, cell: bytes) -> Outcome:
         return link.receive(cell, random=os.urandom, now=self.now)
 
-    def shake(self) -> tuple[SendingCipher, SendingCipher]:
-        """The whole handshake; the ciphers with which dialler and accepter send."""
+    def meet(self) -> None:
+        """The whole handshake."""
         answer = self.take(self.accepter, self.greet())
         assert isinstance(answer, Answer)
         done = self.take(self.dialler, answer.cell)
         assert isinstance(done, Established)
         assert done.answer is not None
         assert self.take(self.accepter, done.answer) == Established(answer=None)
+
+    def shake(self) -> tuple[SendingCipher, SendingCipher]:
+        """The same; the ciphers with which dialler and accepter send."""
+        self.meet()
         return (
             SendingCipher(self.dialler.take_sending_key()),
             SendingCipher(self.accepter.take_sending_key()),
@@ -97,6 +108,7 @@ def test_a_link_that_has_just_begun_has_proved_nothing() -> None:
     assert (new.used, new.intent) == (Psk(generation=0, key=b"", session=b""), Intent.RESUME)
     assert new.session_handle == new.remote_static == new.initiator_static == new.peer_onion == b""
     assert new.agreed == Agreed(1, 1)
+    assert (new.recovers, new.restores, new.lost_there, new.capabilities) == (False, False, False, ())
     assert not new.laid
     assert not new.alive
     assert not new.half_open
@@ -266,6 +278,44 @@ def test_what_only_a_bug_of_ours_does() -> None:
         two.take(two.dialler, bytes(CELL_SIZE))
     with pytest.raises(LocalProtocolError):
         Link(1, LinkState.AWAIT_MESSAGE_1, QUICK, 0.0).receive(bytes(CELL_SIZE), random=os.urandom, now=0.0)
+    with pytest.raises(LocalProtocolError):
+        Link(1, LinkState.OPEN, QUICK, 0.0).receive(bytes(CELL_SIZE), random=os.urandom, now=0.0)
+
+
+def test_a_link_that_is_gone_says_whose_session_it_had() -> None:
+    gone = Link.gone(9, session=b"session0")
+    assert (gone.number, gone.state, gone.session_handle) == (9, LinkState.CLOSED, b"session0")
+    assert (gone.began, gone.alive, gone.deadline) == (0.0, False, None)
+
+
+@pytest.mark.parametrize("restores", [False, True])
+def test_each_handshake_leaves_the_psk_of_the_next_generation(restores: bool) -> None:
+    two = Two()
+    two.meet()
+    for link in (two.dialler, two.accepter):
+        assert link.secrets is not None
+        link.restores = restores
+        assert link.left_psk() == Psk(
+            generation=4, key=link.secrets.resume_psk, session=PSKS[0].session, restores=restores
+        )
+    assert two.dialler.left_psk() == two.accepter.left_psk()
+
+
+@pytest.mark.parametrize("session", [b"", b"session0"])
+def test_who_dials_with_the_recovery_psk_learns_whether_there_is_a_session(session: bytes) -> None:
+    two = Two(
+        psks=(Psk(generation=3, key=b"r" * 32, session=RECOVERY),), session=session, intent=Intent.RESET
+    )
+    two.meet()
+    assert (two.dialler.recovers, two.accepter.recovers) == (True, True)
+    assert two.dialler.lost_there is not bool(session)
+
+
+def test_who_dials_learns_what_the_peer_knows() -> None:
+    two = Two()
+    two.meet()
+    assert two.dialler.capabilities == two.accepter.capabilities == greeting.CAPABILITIES
+    assert (two.dialler.recovers, two.accepter.recovers, two.dialler.lost_there) == (False, False, False)
 
 
 def test_room_is_made_by_the_oldest_that_has_proven_nothing() -> None:
