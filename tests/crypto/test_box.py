@@ -46,6 +46,7 @@ def test_each_value_has_a_key_of_its_own() -> None:
 
 
 def test_it_is_put_together_as_it_is_said_to_be() -> None:
+    assert LABEL == b"onionchat/1 box"
     owner = KeyPair.generate(os.urandom)
     sealed = seal_to(owner.public, b"text", ad=b"place", random=os.urandom)
     ephemeral, rest = sealed[:KEY_SIZE], sealed[KEY_SIZE:]

@@ -30,5 +30,9 @@ def test_every_part_matters_and_so_does_which_it_is() -> None:
     assert len(keys) == 2 * len(sets) * 2
 
 
+def test_a_factor_that_was_not_presented_is_empty() -> None:
+    assert Factors() == NO_FACTORS == Factors(key_file=b"", security_key=b"")
+
+
 def test_secrets_stay_out_of_the_repr() -> None:
     assert repr(Factors(key_file=ONE, security_key=OTHER)) == repr(NO_FACTORS)

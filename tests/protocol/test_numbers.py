@@ -12,8 +12,9 @@ import msgspec
 import pytest
 
 import onionchat.protocol
-from onionchat.protocol import body, delivery, dialling, invitation, keyring
+from onionchat.protocol import backup, body, box, deadline, delivery, dialling, invitation, keyring, record
 from onionchat.protocol.constants import MAX_TEXT_BYTES, OFF
+from onionchat.protocol.greeting import Capability
 from onionchat.protocol.invite import Invite, InviteKind
 
 
@@ -61,6 +62,10 @@ def test_kinds_of_invites_have_their_numbers() -> None:
     assert [(one.name, one.value) for one in InviteKind] == [("ONE_TIME", 0), ("MANY", 1), ("PUBLISHED", 2)]
 
 
+def test_capabilities_have_their_numbers() -> None:
+    assert [(one.name, one.value) for one in Capability] == [("LIFETIMES", 1), ("RECOVERY", 2)]
+
+
 def test_an_invite_is_printed_without_its_secret() -> None:
     assert "secret" not in repr(Invite(onion=bytes(32), static=bytes(32), secret=bytes(16)))
 
@@ -71,3 +76,7 @@ def test_numbers() -> None:
     assert delivery.ACKS_AN_ENVELOPE == 24
     assert (dialling.REFUSALS_TO_TELL, dialling.FAILURES_TO_TELL) == (2, 4)
     assert invitation.CONTACT_ID == 8
+    assert backup.MOST_ID == 32
+    assert (box.BOX_PLACES, box.TIME_SIZE) == (4096, 8)
+    assert deadline.SLACK == 32
+    assert record.RECOVERY == b"recovery"
