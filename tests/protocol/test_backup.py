@@ -13,6 +13,7 @@ from onionchat.protocol.greeting import Capability, Intent
 from onionchat.protocol.keyring import MAX_PSKS
 from onionchat.protocol.lines import COPY_HERE, COPY_THERE, RESTORED_HERE, RESTORED_THERE, SESSION_RENEWED
 from onionchat.protocol.link import LinkState
+from onionchat.protocol.pace import Pace
 from onionchat.protocol.record import (
     RECOVERY,
     BackupRecord,
@@ -194,6 +195,67 @@ def test_a_vault_is_made_of_a_backup_in_which_everything_belongs_together() -> N
     assert not is_whole(msgspec.structs.replace(backup, identities=[]))
     assert not is_whole(msgspec.structs.replace(backup, identities=backup.identities * 2))
     assert not is_whole(msgspec.structs.replace(backup, contacts=backup.contacts * 2))
+
+
+def known(**change: object) -> ContactRecord:
+    """A contact with something in every field that a backup takes along."""
+    record = ContactRecord(
+        id=b"contact",
+        identity=ME.id,
+        name="them",
+        created=3.0,
+        lifetime=90,
+        onion_seed=b"1" * 32,
+        static_secret=b"2" * 32,
+        first_onion=b"3" * 32,
+        peer_onion=b"4" * 32,
+        peer_statics=[b"5" * 32, b"6" * 32],
+        recovery_psk=b"7" * 32,
+        restored=True,
+        version=3,
+        suite=4,
+        introduced=True,
+        session_lost=True,
+        pace=Pace(tick_ms=5000),
+        hidden=True,
+    )
+    for name, value in change.items():
+        setattr(record, name, value)
+    return record
+
+
+def test_everything_but_links_and_sessions_comes_back() -> None:
+    settings = SettingsRecord(hidden=True)
+    lived = known(
+        restored=False,
+        session_lost=False,
+        session=b"session0",
+        psks=[Psk(generation=1, key=bytes(32), session=b"session0")],
+        last_seen=9.0,
+        sequence=7,
+    )
+    backup = backup_of(settings, [ME], [lived], 5.0)
+    assert backup == BackupRecord(made=5.0, settings=settings, identities=[ME], contacts=[known()])
+    assert list(records_of(backup)) == [
+        (do.Key(kind="settings"), pack(settings)),
+        (do.Key(kind="identity", key=ME.id), pack(ME)),
+        (do.Key(kind="contact", key=b"contact"), pack(known())),
+    ]
+
+
+def test_ids_are_as_long_as_can_be_named_and_one_that_is_not_spoils_all() -> None:
+    def whole(*contacts: ContactRecord, identity: IdentityRecord = ME) -> bool:
+        return is_whole(
+            BackupRecord(made=5.0, settings=SettingsRecord(), identities=[identity], contacts=list(contacts))
+        )
+
+    for size in (1, MOST_ID):
+        assert whole(known(id=b"x" * size), known())
+        me = IdentityRecord(id=b"y" * size, name="me", created=1.0)
+        assert whole(known(identity=me.id), identity=me)
+    assert not whole(known(id=b"x" * (MOST_ID + 1)), known())
+    assert not whole(known(id=b"another", identity=b"unknown"), known())
+    assert not whole(known(id=b"another", recovery_psk=b""), known())
 
 
 # --- copies ------------------------------------------------------------------------------------------

@@ -12,7 +12,16 @@ from onionchat.protocol import body, delivery
 from onionchat.protocol.asleep import Asleep
 from onionchat.protocol.batch import Batch
 from onionchat.protocol.commands import Key, Persist
-from onionchat.protocol.constants import HAVE_LIST_MAX, MAX_ACKS, MAX_PARTIALS, MAX_TEXT_BYTES
+from onionchat.protocol.constants import (
+    HAVE_LIST_MAX,
+    MAX_ACKS,
+    MAX_LIFETIME,
+    MAX_PARTIALS,
+    MAX_TEXT_BYTES,
+    MIN_LIFETIME,
+    OFF,
+    ONCE,
+)
 from onionchat.protocol.delivery import ACKS_AN_ENVELOPE, Inbox, Outbox, seen_until
 from onionchat.protocol.record import OutgoingKind, OutgoingRecord, SeenRecord, pack
 
@@ -174,6 +183,28 @@ class TestOutbox:
         assert not box.ever_left(name(2))
         assert Outbox(CONTACT, [item(2, b"y")]).ever_left(name(2))
 
+    @pytest.mark.parametrize("restarted", [False, True])
+    def test_lifetimes_that_are_no_seconds_are_said_to_who_knows_them_alone(self, restarted: bool) -> None:
+        said = {ONCE: MIN_LIFETIME, MIN_LIFETIME: MIN_LIFETIME, 60: 60, OFF: MAX_LIFETIME}
+
+        def lifetimes() -> list[int]:
+            return [
+                part.lifetime for parts in envelopes(box) for part in parts if isinstance(part, body.TextPart)
+            ]
+
+        box = Outbox(CONTACT)
+        for number, lifetime in enumerate(said):
+            one = item(number, b"x")
+            one.lifetime = lifetime
+            box.add(one, Batch())
+        if restarted:
+            box.restart(special=True)
+            box.resume()
+            assert lifetimes() == list(said)
+            box.restart()
+        box.resume()
+        assert lifetimes() == list(said.values())
+
     def test_a_restart_keeps_the_order_in_which_things_were_said(self) -> None:
         items = [item(number, b"x") for number in (5, 2, 9, 1)]
         assert [kept.id for kept in Outbox(CONTACT, items)] == [name(n) for n in (1, 2, 5, 9)]
@@ -199,8 +230,11 @@ class TestInbox:
 
     def test_a_new_link_begins_with_nothing_under_reassembly(self) -> None:
         box = Inbox(CONTACT)
+        unfinished = [box.unfinished]
         box.assemble(fragment(1, 0, b"ab", 4))
+        unfinished.append(box.unfinished)
         box.restart()
+        assert [*unfinished, box.unfinished] == [False, True, False]
         assert box.assemble(fragment(1, 2, b"cd", 4)) is None
 
     def test_texts_under_reassembly_are_bounded_in_number_and_size(self) -> None:

@@ -33,6 +33,16 @@ INITIATORS = st.builds(
 )
 
 
+@pytest.mark.parametrize("size", [0, 31, 33])
+def test_a_key_has_32_bytes(size: int) -> None:
+    responder = ResponderGreeting(ratchet=bytes(size), pace=Pace())
+    initiator = InitiatorGreeting(intent=Intent.RESUME, pace=Pace(), onion=bytes(size))
+    with pytest.raises(RemoteProtocolError):
+        greeting.read(greeting.fill(responder, 2), ResponderGreeting)
+    with pytest.raises(RemoteProtocolError):
+        greeting.read(greeting.fill(initiator, 3), InitiatorGreeting)
+
+
 @given(RESPONDERS)
 def test_a_responders_greeting_comes_back(made: ResponderGreeting) -> None:
     payload = greeting.fill(made, 2)

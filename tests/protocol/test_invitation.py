@@ -20,7 +20,7 @@ from onionchat.protocol.constants import (
     MESSAGE_1_SECONDS,
 )
 from onionchat.protocol.greeting import InitiatorGreeting, Intent, ResponderGreeting
-from onionchat.protocol.invitation import Invitation
+from onionchat.protocol.invitation import Invitation, join
 from onionchat.protocol.link import LinkState
 from onionchat.protocol.pace import Pace
 from onionchat.protocol.record import ContactRecord, InviteRecord, unpack
@@ -430,3 +430,26 @@ def test_who_dials_anew_leaves_nothing_of_what_they_dialled_before() -> None:
     assert dials(5, secret, Intent.CONTACT, at_invite=True)[0] == [4]
     assert contact.links == (5,)
     assert len(contact.record.psks) == 1
+
+
+@pytest.mark.parametrize("memory", [False, True])
+def test_where_messages_live_is_said_with_the_invite_and_by_who_joins(memory: bool) -> None:
+    world, ada, ben = strangers()
+    assert ada.invitation is not None
+    assert ada.invitation.visible
+    ada.invitation.record.memory = memory
+    invite = ada.invitation.invite
+    ben.join(ada.invitation)
+    world.until(lambda: ada.contact is not None)
+    assert ada.record.memory is memory
+    joined = join(
+        invite, identity=bytes(8), name="them", now=world.now, around=ben.around, pace=Pace(), memory=memory
+    )
+    assert joined.record.memory is memory
+    assert not ben.record.memory
+
+
+def test_an_invite_lets_people_in_unless_that_is_not_wanted() -> None:
+    _, ada, _ = strangers()
+    assert ada.invitation is not None
+    assert Invitation(ada.invitation.record, ada.around, pace=Pace()).visible

@@ -92,6 +92,9 @@ class TestRecovering:
         dialled = [keyring.to_dial_with(record, turn).key == KEY for turn in range(39)]
         assert [turn for turn, recovers in enumerate(dialled) if recovers] == [12, 25, 38]
 
+    def test_without_any_other_it_is_the_first(self) -> None:
+        assert keyring.to_dial_with(self.recoverable(), 12) == Psk(generation=0, key=KEY, session=RECOVERY)
+
     @pytest.mark.parametrize("introduced", [False, True])
     def test_nobody_does_without_one_or_to_an_address_of_an_invite(self, introduced: bool) -> None:
         record = self.recoverable(psk(9))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import FrozenInstanceError
 
 import pytest
 
@@ -22,7 +23,7 @@ from onionchat.protocol.constants import (
 )
 from onionchat.protocol.link import Link, LinkState
 from onionchat.protocol.pace import BATCHES, Level, Pace
-from onionchat.protocol.terms import Terms
+from onionchat.protocol.terms import Terms, Window
 from tests.protocol.world import (
     TICK,
     USUAL,
@@ -54,6 +55,17 @@ def slip(person: Person, *parts: body.Part) -> None:
 
 def changes(person: Person) -> list[Pace]:
     return [command.pace for command in person.log if isinstance(command, do.ChangePace)]
+
+
+def test_what_a_window_is_stays_as_it_was_proposed() -> None:
+    window = Window(id=bytes(16), seconds=16, link=Link.dial(1, pace=USUAL, now=0.0))
+    terms = Terms(bytes)
+    terms.mine = window
+    assert terms.next_deadline is None
+    with pytest.raises(FrozenInstanceError):
+        window.open = True  # type: ignore[misc]  # that is the point
+    with pytest.raises(TypeError):
+        Window(bytes(16), 16, window.link)  # type: ignore[call-arg]  # the same
 
 
 # --- paces --------------------------------------------------------------------------------------------

@@ -7,8 +7,17 @@ from collections.abc import Callable
 from random import Random
 
 from onionchat.protocol.batch import Batch
+from onionchat.protocol.body import TextPart
 from onionchat.protocol.commands import Command, Key, Persist, TellGone, TellMessage
-from onionchat.protocol.constants import DEFAULT_LIFETIME, OFF, ONCE, ONCE_OPEN, UNREAD_LIFE
+from onionchat.protocol.constants import (
+    DEFAULT_LIFETIME,
+    MAX_LIFETIME,
+    MIN_LIFETIME,
+    OFF,
+    ONCE,
+    ONCE_OPEN,
+    UNREAD_LIFE,
+)
 from onionchat.protocol.record import GistRecord, MessageRecord, unpack
 from onionchat.protocol.timeline import AsleepMessages, Timeline, upper_bound
 
@@ -211,12 +220,43 @@ def test_a_message_is_stored_under_its_own_name() -> None:
 
 
 def test_a_line_of_ours_lives_for_a_span_whatever_the_conversations_messages_do() -> None:
-    for lifetime, lives in ((ONCE, DEFAULT_LIFETIME), (OFF, DEFAULT_LIFETIME), (90, 90)):
+    spans = [(span, span) for span in (MIN_LIFETIME, 90, MAX_LIFETIME)]
+    for lifetime, lives in [(ONCE, DEFAULT_LIFETIME), (OFF, DEFAULT_LIFETIME), *spans]:
         made = Timeline(CONTACT)
         made.note(bytes(16), "a line", lifetime, 10.0, Batch())
         made.shown(bytes(16), 10.0, Batch())
         (line,) = made
         assert (line.lifetime, line.expires) == (lives, 10.0 + lives)
+
+
+def test_when_it_was_written_and_how_long_it_lives_are_believed_within_bounds() -> None:
+    at, limit = 2.0 * UNREAD_LIFE, 60
+    cases = [
+        (at - 5, 30, at - 5, 30),
+        (at + 5, 30, at, 30),
+        (0, 90, at - UNREAD_LIFE, 60),
+    ]
+    for written, lifetime, believed, lives in cases:
+        made = Timeline(CONTACT)
+        part = TextPart(id=bytes(16), offset=0, total=1, lifetime=lifetime, written=int(written), data=b"x")
+        made.came(part, "x", limit, at, Batch(), at=at)
+        (one,) = made
+        assert (one.written, one.lifetime, one.until) == (believed, lives, upper_bound(believed, lives))
+
+
+def test_what_was_read_and_does_not_live_once_stays_when_it_is_closed() -> None:
+    made = timeline(message(1), message(2))
+    made.shown(bytes([1]) * 16, 11.0, Batch())
+    made.closed(Batch())
+    assert [one.id[0] for one in made] == [1, 2]
+
+
+def test_only_what_is_added_is_told_as_new() -> None:
+    made, added, shown = Timeline(CONTACT), Batch(), Batch()
+    made.add(message(1), added)
+    made.shown(bytes([1]) * 16, 11.0, shown)
+    both = told(added) + told(shown)
+    assert [one.new for one in both if isinstance(one, TellMessage)] == [True, False]
 
 
 def asleep(*, due: float | None, messages: list[MessageRecord]) -> tuple[Timeline, list[int]]:
@@ -254,7 +294,8 @@ def test_what_is_looked_at_is_loaded_once() -> None:
     for look in looks:
         timeline, loads = asleep(due=100.0, messages=[held])
         look(timeline)
-        assert (loads, timeline.held, timeline.newest) == ([1], 4, 1.0)
+        assert loads == [1]
+        assert (timeline.held, timeline.newest) == (4, 1.0)
         assert timeline.get(b"1") is held
         assert loads == [1]
 

@@ -192,6 +192,14 @@ def test_the_least_time_for_a_cell_is_allowed() -> None:
         tolerance.announced(Pace(tick_ms=25, batch=8))
 
 
+def test_paces_count_by_the_millisecond() -> None:
+    tolerance = Tolerance(Pace(tick_ms=30_000))
+    ahead = SILENCE_SECONDS + (SILENCE_TICKS + 1) * 30
+    assert (tolerance._rate, tolerance._most) == (RATE_MARGIN / 30, ahead / 30)
+    tolerance.announced(Pace(tick_ms=250))
+    assert (tolerance._rate, tolerance._most) == (RATE_MARGIN / 0.25, AHEAD_SECONDS / 0.25)
+
+
 def test_a_greeting_replaces_what_was_assumed() -> None:
     tolerance = Tolerance(Pace(tick_ms=250, batch=8))
     tolerance.greeted(Pace(tick_ms=30_000))
