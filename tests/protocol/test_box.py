@@ -186,11 +186,14 @@ def test_no_link_is_kept_on_which_what_comes_would_not_count() -> None:
     assert kept_of(ben) is None
 
 
-def test_a_kept_link_has_its_number_and_is_silent_from_its_deadline_on() -> None:
+def test_a_kept_link_has_its_number_and_not_whose_it_is_and_is_silent_from_its_deadline_on() -> None:
     ada, _ = talking()
     link = ada.link
+    link.laid.append([b"an id"])
     kept = KeptLink(link, public=bytes(32), first=FIRST, places=PLACES, random=os.urandom)
     assert kept.number == link.number
+    assert (link.remote_static, link.initiator_static, link.peer_onion) == (b"", b"", b"")
+    assert not link.laid
     assert link.deadline is not None
     assert not kept.silent(link.deadline - 1)
     assert kept.silent(link.deadline)
