@@ -11,16 +11,18 @@ import pytest
 from onionchat.crypto.keys import KeyPair
 from onionchat.crypto.onion import OnionKey
 from onionchat.crypto.ratchet import Ratchet
-from onionchat.protocol import body, events, talk
+from onionchat.errors import RemoteProtocolError
+from onionchat.protocol import body, delivery, events, talk
 from onionchat.protocol import commands as do
 from onionchat.protocol.batch import Batch
 from onionchat.protocol.cell import CellType
 from onionchat.protocol.commands import Key
-from onionchat.protocol.constants import MAX_TEXT_BYTES, UNREAD_LIFE, WINDOW_ANSWER_SECONDS
+from onionchat.protocol.constants import ENVELOPE_SIZE, MAX_TEXT_BYTES, UNREAD_LIFE, WINDOW_ANSWER_SECONDS
 from onionchat.protocol.delivery import Inbox, seen_until
 from onionchat.protocol.greeting import Intent
 from onionchat.protocol.lines import COPY_HERE, RESTORED_THERE, SESSION_RENEWED
 from onionchat.protocol.link import Link
+from onionchat.protocol.pace import Pace
 from onionchat.protocol.record import (
     ContactRecord,
     OutgoingRecord,
@@ -302,7 +304,12 @@ def test_after_an_epoch_texts_go_on() -> None:
     settle(ada, ben)
     ben.writes(2, "two")
     settle(ada, ben)
-    assert (ada.texts, ben.texts) == (["two"], ["one"])
+    ada.writes(3, "three")
+    settle(ada, ben)
+    assert (ada.texts, ben.texts) == (["two"], ["one", "three"])
+    for side in (ada, ben):
+        assert side.talk._session is not None
+        assert side.talk._session._state.epoch.number == 1
 
 
 # --- what the user asks ------------------------------------------------------------------------------
@@ -398,6 +405,66 @@ def test_a_text_under_the_id_of_one_of_ours_is_no_text() -> None:
         assert ben.talk.inbox.take_acks() == [name(number)]
     assert ben.texts == []
     assert [one.id for one in ben.talk.timeline] == [message]
+
+
+def test_a_text_that_was_deleted_here_does_not_come_again() -> None:
+    ada, ben = talking()
+    puts = stored(ben.hears(ada.slips(text(1))))
+    seen = Key(kind="seen", scope=ben.talk.record.id, key=name(1))
+    assert unpack(puts[seen], SeenRecord).until == seen_until(NOW, LIFETIME)
+    ben.asks(events.DeletionAsked(message=name(1), both=False, id=name(2)))
+    ben.hears(ada.slips(text(1)))
+    assert ben.texts == []
+
+
+def test_what_has_no_room_among_the_ids_is_neither_done_nor_acknowledged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ada, ben = talking()
+    message = ada.writes(1)
+    settle(ada, ben)
+    monkeypatch.setattr(delivery, "MAX_SEEN", 2)
+    ben.hears(ada.slips(body.DeletePart(id=name(2), target=message), text(3, b"new")))
+    assert ben.texts == ["text"]
+    assert not ben.talk.inbox.pending
+
+
+def test_a_text_that_is_no_text_is_the_peers_fault() -> None:
+    ada, ben = talking()
+    with pytest.raises(RemoteProtocolError, match="UTF-8"):
+        ben.hears(ada.slips(text(1, b"\xff")))
+
+
+def test_an_envelope_that_does_not_open_is_the_end_of_the_session() -> None:
+    _, ben = talking()
+    batch, key = Batch(), Key(kind="contact", key=ben.talk.record.id)
+    with pytest.raises(RemoteProtocolError, match="does not belong"):
+        ben.talk.receive(ben.link, os.urandom(ENVELOPE_SIZE), NOW, batch, active=True, came=NOW)
+    assert ben.talk.lost
+    assert unpack(stored(batch.commands())[key], ContactRecord).session_lost
+
+
+def test_an_envelope_of_a_session_that_is_not_held_is_none() -> None:
+    ada, ben = talking()
+    envelope = ada.slips(text(1))
+    ben.talk = Talk(ben.talk.record, random=os.urandom)
+    with pytest.raises(RemoteProtocolError, match="not held"):
+        ben.hears(envelope)
+
+
+def test_terms_are_heard_and_a_pace_is_acknowledged() -> None:
+    ada, ben = talking()
+    slow = Pace(tick_ms=20_000)
+    before = ben.link.tolerance.silence
+    told = ben.hears(
+        ada.slips(
+            body.PacePart(id=name(1), pace=slow),
+            body.WindowPart(id=name(2), seconds=16, step=body.Step.PROPOSE),
+        )
+    )
+    assert ben.link.tolerance.silence > before
+    assert ben.talk.inbox.take_acks() == [name(1)]
+    assert told == (do.TellWindow(window=name(2), mine=False, seconds=16, state="proposed"),)
 
 
 def test_texts_beyond_what_may_be_held_wait_at_their_sender(monkeypatch: pytest.MonkeyPatch) -> None:

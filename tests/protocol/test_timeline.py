@@ -244,6 +244,15 @@ def test_when_it_was_written_and_how_long_it_lives_are_believed_within_bounds() 
         assert (one.written, one.lifetime, one.until) == (believed, lives, upper_bound(believed, lives))
 
 
+def test_what_came_and_died_before_it_was_looked_at_is_not_kept() -> None:
+    until = upper_bound(10.0, 60)
+    part = TextPart(id=bytes(16), offset=0, total=1, lifetime=60, written=10, data=b"x")
+    for now, alive in ((until, 1), (until + 1, 0)):
+        made = Timeline(CONTACT)
+        made.came(part, "x", 60, now, Batch(), at=10.0)
+        assert len(list(made)) == alive
+
+
 def test_what_was_read_and_does_not_live_once_stays_when_it_is_closed() -> None:
     made = timeline(message(1), message(2))
     made.shown(bytes([1]) * 16, 11.0, Batch())
