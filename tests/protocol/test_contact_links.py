@@ -195,6 +195,15 @@ def test_a_session_from_the_recovery_psk_beside_a_link_that_counts_is_another_co
 # --- what ends one -----------------------------------------------------------------------------------
 
 
+def test_a_peer_that_says_so_is_gone_at_once() -> None:
+    bench = Bench()
+    bench.comes(101)
+    bench.proves(101)
+    cell = bench.sending[101].seal(lay_out(CellType.CLOSE))
+    assert do.CloseLink(link=101) in bench.hears(101, cell)
+    assert (bench.active(), bench.contact.links) == (None, ())
+
+
 def test_a_peer_that_keeps_us_from_our_pace_is_left() -> None:
     bench = Bench()
     bench.comes(101)
