@@ -11,11 +11,11 @@ demo: .venv/ready tor
 # WITHOUT names what need not run again. Tests wait more than they work, so there are more at once than processors. What
 # fails or hangs in that crowd is shown, and has to pass alone. The observer needs a machine that does nothing else.
 test: .venv/ready tor
-	@$(call alone,$(CROWD),tests $(addprefix --ignore=tests/,system $(WITHOUT)))
-	@$(call alone,$(CROWD) --dist loadfile,tests/system --ignore=tests/system/test_observe.py)
+	@$(call alone,-n $(shell expr 2 \* $$(nproc)) $(ENDED),tests $(addprefix --ignore=tests/,system $(WITHOUT)))
+	@$(call alone,-n auto --dist loadfile $(ENDED),tests/system --ignore=tests/system/test_observe.py)
 	@$(call alone,,tests/system/test_observe.py)
 
-CROWD = -n $(shell expr 2 \* $$(nproc)) -o faulthandler_timeout=240 -o faulthandler_exit_on_timeout=true
+ENDED = -o faulthandler_timeout=240 -o faulthandler_exit_on_timeout=true
 alone = $(BIN)/python -m pytest $(1) $(2) \
   || { [ $$? = 1 ] && echo "once more, alone: what failed" && $(BIN)/python -m pytest $(2) --lf --lfnf=none; }
 

@@ -23,7 +23,7 @@ def test_without_a_screen_everything_holds_and_nothing_is_left() -> None:
         folder = seen_folder(process)
         out, told = process.communicate(timeout=PATIENCE)
     report = json.loads(out)
-    assert process.returncode == 0, report
+    assert process.returncode == 0, out
     assert report["ok"] is True
     assert report["sent"] == report["delivered"] == 40
     assert report["lost"] == report["duplicates"] == 0
