@@ -30,8 +30,9 @@ DIAL_SECONDS = 90.0
 
 def serve_contact(engine: Engine, contact: Contact) -> None:
     """Run a contact's pair address, and the invite's by which it still knows us, unless we are hidden."""
-    if contact.visible and not engine.services.runs(contact.onion.public):
-        _listen(engine, contact.onion, partial(_accepted_at_pair, engine, contact.record.id))
+    key = contact.onion
+    if contact.visible and not engine.services.runs(key.public):
+        _listen(engine, key, partial(_accepted_at_pair, engine, contact.record.id))
     record = engine.opened().used_invites.get(contact.record.invite)
     if record is not None:
         serve_invite(engine, record)

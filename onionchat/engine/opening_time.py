@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 EVEN_PART: Final = 0.5
-EVEN_SECONDS: Final = 0.4
+EVEN_SECONDS: Final = 0.35
 """What opening takes at least beyond the passphrase's cost: that part of it, and no more than that. It is
 about what 100,000 messages take."""
 

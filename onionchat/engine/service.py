@@ -155,10 +155,7 @@ class Services:
             await before.wait()
         address, public, gone = service.key.address, service.key.public, service.gone
         with service.scope:
-            listener = await _listen(service.path)
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(listener.serve, partial(_came, service))
-                await self._keep(service, listener.target)
+            await self._keep(service)
         del service  # its key goes with the address, however long tor takes to say so
         # removed; where the engine ends, this is not reached: the services end with tor's connection
         if self._tor is not None:
@@ -174,32 +171,39 @@ class Services:
         if self._leaving.get(public) is gone:
             del self._leaving[public]
 
-    async def _keep(self, service: Service, target: str) -> None:
+    async def _keep(self, service: Service) -> None:
         while True:
             tor, changed = self._tor, self._tor_changed
             if tor is not None:
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._publish, service, target, *tor)
+                    nursery.start_soon(self._publish, service, nursery, *tor)
                     await changed.wait()
                     nursery.cancel_scope.cancel()
             else:
                 await changed.wait()
 
     async def _publish(
-        self, service: Service, target: str, controller: TorController, socks: tuple[str, int]
+        self,
+        service: Service,
+        nursery: trio.Nursery,
+        controller: TorController,
+        socks: tuple[str, int],
     ) -> None:
         address = service.key.address
         retry = RETRY_SECONDS
-        added = False
+        listener, added = None, False
         while True:
             try:
                 if not added:
                     async with self._pace:
-                        await self._add(service.key, target, controller)
+                        if listener is None:  # not before: who has just unlocked would wait for hundreds
+                            listener = Listener(service.path)
+                            nursery.start_soon(listener.serve, partial(_came, service))
+                        await self._add(service.key, listener.target, controller)
                         added = True
                         await self._run(partial(controller.wait_published, address, PUBLISH_SECONDS))
                 proof = await self._prove(service, controller, socks)
-            except (TransportError, OSError):  # a tor that is gone is noticed elsewhere
+            except (TransportError, OSError):  # no descriptors left, or a tor that is gone: noticed elsewhere
                 proof = Proof.NOBODY
             self._note(service, proof)
             proven = proof is Proof.REACHED
@@ -257,11 +261,3 @@ def _nothing() -> None:
 def _came(service: Service, connection: socket.socket) -> None:
     service.came.set()
     service.accepted(connection)
-
-
-async def _listen(path: Path | None) -> Listener:
-    while True:
-        try:
-            return Listener(path)
-        except OSError:  # no room or no descriptors at present
-            await trio.sleep(RETRY_SECONDS)
