@@ -5,8 +5,9 @@ the median; ``erase_one_fsyncs``: the same in fsyncs of this disk. ``erase_1000_
 contacts at once. ``store_one_ms``, ``store_one_fsyncs``: writing a message, with all that is stored with it.
 
 ``open_s``: what an engine takes from the passphrase until it can be asked for anything, beyond the
-passphrase's own cost; at its best, as the cost is. ``list_ms``: then the list of all contacts.
-``last_screen_ms``: a conversation that nobody looked at since, in the median; both as the TUI asks for them.
+passphrase's own cost; at its best, as the cost is: what the same engine takes to refuse a wrong one.
+``list_ms``: then the list of all contacts. ``last_screen_ms``: a conversation that nobody looked at since, in
+the median; both as the TUI asks for them.
 
 ``expired_open_s``: what an engine does in the unlocked vault before anything else, where all messages that
 it was filled with have expired meanwhile; ``expired_left``: how many of them are there then.
@@ -41,10 +42,9 @@ from unittest import mock
 from ..control.replies import Contact as ContactReply
 from ..control.replies import Contacts, Conversation, Done
 from ..control.requests import ContactList, Lock, Messages, Unlock, VaultDuress
-from ..crypto.passphrase import DEFAULT_COST, SALT_SIZE, unlocking_key
 from ..engine.book import Book
 from ..engine.clock import Clock
-from ..errors import StoreError
+from ..errors import ControlError, StoreError
 from ..protocol.commands import Persist
 from ..protocol.constants import MESSAGE_ID
 from ..protocol.contact import Contact, Surroundings
@@ -229,25 +229,25 @@ def _opened(station: Station, rounds: int, tell: Progress) -> list[Figure]:
     station.start()
     try:
         station.until_open()
-        unlocks, lists, screens = [], [], []
+        costs, unlocks, lists, screens = [], [], [], []
         for number in range(rounds):
             tell(_STORED + (_OPENED - _STORED) * number / rounds, "opening it in an engine")
             station.ask(Lock(), Done)
+            costs.append(_seconds(lambda: _refused(station)))
             unlocks.append(_seconds(station.unlock))
             lists.append(1000 * _seconds(lambda: station.ask(ContactList(), Contacts)))
             contacts = random.sample(station.ask(ContactList(), Contacts).contacts, 30)
             screens += [1000 * _seconds(lambda one=one: _show(station, one)) for one in contacts]  # type: ignore[misc]  # bound now
         duress = _under_duress(station, rounds)
-        cost = min(_seconds(lambda: _stretch(station)) for _ in range(rounds + 1))
     finally:
         station.end()
         station.wait()
     return [
-        at_most("open_s", min(unlocks) - cost, "s", 0.5),
+        at_most("open_s", min(unlocks) - min(costs), "s", 0.5),
         at_most("last_screen_ms", median(screens), "ms", 50),
         fact("last_screen_slowest_ms", max(screens), "ms"),
         fact("list_ms", median(lists), "ms"),
-        fact("passphrase_s", cost, "s"),
+        fact("passphrase_s", min(costs), "s"),
         *duress,
     ]
 
@@ -293,8 +293,15 @@ def _show(station: Station, contact: ContactReply) -> None:
     station.ask(Messages(contact=contact.contact, limit=1000), Conversation)
 
 
-def _stretch(station: Station) -> None:
-    unlocking_key(station.passphrase, os.urandom(SALT_SIZE), DEFAULT_COST)
+def _refused(station: Station) -> None:
+    """The passphrase's own cost, and nothing else, in the same process."""
+    try:
+        station.ask(Unlock(passphrase=station.passphrase[::-1]), Done)
+    except ControlError as error:
+        if error.code == "wrong-passphrase":
+            return
+        raise
+    raise StoreError("a wrong passphrase opened the vault")
 
 
 def _seconds(work: Callable[[], object]) -> float:
