@@ -75,6 +75,8 @@ class Services:
         self._services: dict[bytes, Service] = {}
         self._leaving: dict[bytes, trio.Event] = {}
         """Of removed services that tor may still run: the newest with each key."""
+        self._listening = trio.CapacityLimiter(1)
+        """Hundreds made in one go would hold up whoever has just unlocked the vault."""
         self._pace = trio.CapacityLimiter(4)
         self._threads = trio.CapacityLimiter(16)
         self._removals = trio.CapacityLimiter(4)
@@ -155,7 +157,11 @@ class Services:
             await before.wait()
         address, public, gone = service.key.address, service.key.public, service.gone
         with service.scope:
-            await self._keep(service)
+            async with self._listening:
+                listener = await _listen(service.path)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(listener.serve, partial(_came, service))
+                await self._keep(service, listener.target)
         del service  # its key goes with the address, however long tor takes to say so
         # removed; where the engine ends, this is not reached: the services end with tor's connection
         if self._tor is not None:
@@ -171,39 +177,32 @@ class Services:
         if self._leaving.get(public) is gone:
             del self._leaving[public]
 
-    async def _keep(self, service: Service) -> None:
+    async def _keep(self, service: Service, target: str) -> None:
         while True:
             tor, changed = self._tor, self._tor_changed
             if tor is not None:
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._publish, service, nursery, *tor)
+                    nursery.start_soon(self._publish, service, target, *tor)
                     await changed.wait()
                     nursery.cancel_scope.cancel()
             else:
                 await changed.wait()
 
     async def _publish(
-        self,
-        service: Service,
-        nursery: trio.Nursery,
-        controller: TorController,
-        socks: tuple[str, int],
+        self, service: Service, target: str, controller: TorController, socks: tuple[str, int]
     ) -> None:
         address = service.key.address
         retry = RETRY_SECONDS
-        listener, added = None, False
+        added = False
         while True:
             try:
                 if not added:
                     async with self._pace:
-                        if listener is None:  # not before: who has just unlocked would wait for hundreds
-                            listener = Listener(service.path)
-                            nursery.start_soon(listener.serve, partial(_came, service))
-                        await self._add(service.key, listener.target, controller)
+                        await self._add(service.key, target, controller)
                         added = True
                         await self._run(partial(controller.wait_published, address, PUBLISH_SECONDS))
                 proof = await self._prove(service, controller, socks)
-            except (TransportError, OSError):  # no descriptors left, or a tor that is gone: noticed elsewhere
+            except (TransportError, OSError):  # a tor that is gone is noticed elsewhere
                 proof = Proof.NOBODY
             self._note(service, proof)
             proven = proof is Proof.REACHED
@@ -261,3 +260,11 @@ def _nothing() -> None:
 def _came(service: Service, connection: socket.socket) -> None:
     service.came.set()
     service.accepted(connection)
+
+
+async def _listen(path: Path | None) -> Listener:
+    while True:
+        try:
+            return Listener(path)
+        except OSError:  # no room or no descriptors at present
+            await trio.sleep(RETRY_SECONDS)

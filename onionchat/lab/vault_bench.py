@@ -70,6 +70,7 @@ _BLOCK: Final = 4096
 _ROOM: Final = 400 * 2**20
 """Bytes on the disk: twice what the vault takes."""
 _HELD_MS: Final = 50.0
+_LOCKED: Final = 1.0
 _OFFLINE: Final = "DisableNetwork 1\n"
 _LATER: Final = LIFETIME + 3600
 """Seconds after which what the vault was filled with has expired."""
@@ -232,7 +233,7 @@ def _opened(station: Station, rounds: int, tell: Progress) -> list[Figure]:
         costs, unlocks, lists, screens = [], [], [], []
         for number in range(rounds):
             tell(_STORED + (_OPENED - _STORED) * number / rounds, "opening it in an engine")
-            station.ask(Lock(), Done)
+            _lock(station)
             costs.append(_seconds(lambda: _refused(station)))
             unlocks.append(_seconds(station.unlock))
             lists.append(1000 * _seconds(lambda: station.ask(ContactList(), Contacts)))
@@ -255,14 +256,14 @@ def _opened(station: Station, rounds: int, tell: Progress) -> list[Figure]:
 def _under_duress(station: Station, rounds: int) -> list[Figure]:
     """What opening takes with either passphrase, in turns; the vault that one burns is put back."""
     station.ask(VaultDuress(passphrase=station.passphrase, duress=_DURESS), Done)
-    station.ask(Lock(), Done)
+    _lock(station)
     sealed, kept = station.folder / "sealed", station.folder.with_suffix(".kept")
     shutil.copytree(sealed, kept)
     taken: dict[str, list[float]] = {station.passphrase: [], _DURESS: []}
     for _ in range(rounds):
         for word, times in taken.items():
             times.append(_seconds(lambda word=word: station.ask(Unlock(passphrase=word), Done)))  # type: ignore[misc]  # bound now
-            station.ask(Lock(), Done)
+            _lock(station)
             shutil.rmtree(sealed)
             shutil.copytree(kept, sealed)
     shutil.rmtree(kept)
@@ -287,6 +288,12 @@ def _expired(station: Station) -> list[Figure]:
         vault.close()
         lock.release()
     return [fact("expired_open_s", taken, "s"), at_most("expired_left", len(left), "", 0)]
+
+
+def _lock(station: Station) -> None:
+    """And wait until what it has to close is closed, so that no opening is held up by it."""
+    station.ask(Lock(), Done)
+    time.sleep(_LOCKED)
 
 
 def _show(station: Station, contact: ContactReply) -> None:
