@@ -15,6 +15,8 @@ it was filled with have expired meanwhile; ``expired_left``: how many of them ar
 ``duress_to_real``: what unlocking takes with the passphrase for duress, which burns this vault and opens an
 empty one, in what it takes with the vault's own: the median of turns. ``duress_differs``: how far from 1.
 
+``panic_signal_ms`` and the like: see `panic_bench`, also for its control.
+
 ``on_disk`` is 0 where there was only memory to put the vault in: figures in fsyncs then mean nothing.
 
 ``fsync_ms`` is one write of 4 KiB and its sync in the same folder: the least that any step of a commit
@@ -53,6 +55,7 @@ from ..protocol.pace import Pace
 from ..store import DiskVault, Name, VaultLock, disk, open_vault
 from .evidence import Evidence, Figure, at_most, between, evidence, fact
 from .network import Progress
+from .panic_bench import panicked
 from .station import Station
 from .vault_fill import LIFETIME, TEXT, fill
 from .workplace import is_on_disk, workplace
@@ -68,7 +71,7 @@ _GOAL_DIFFERS: Final = 0.1
 _DURESS: Final = "another passphrase, which burns"
 _BLOCK: Final = 4096
 _ROOM: Final = 400 * 2**20
-"""Bytes on the disk: twice what the vault takes."""
+"""Bytes on the disk: twice what the vault takes, for it and a copy."""
 _HELD_MS: Final = 50.0
 _LOCKED: Final = 1.0
 _OFFLINE: Final = "DisableNetwork 1\n"
@@ -76,7 +79,8 @@ _LATER: Final = LIFETIME + 3600
 """Seconds after which what the vault was filled with has expired."""
 _FILLED: Final = 0.4
 _STORED: Final = 0.6
-_OPENED: Final = 0.95
+_OPENED: Final = 0.85
+_BURNED: Final = 0.97
 """Parts of the progress at which each step ends."""
 
 
@@ -100,11 +104,13 @@ def measure(*, lifeline: int, tell: Progress, quick: bool) -> Evidence:
         tell(_STORED, "opening it in an engine")
         figures = [*stored.figures(), *_opened(station, 2 if quick else 5, tell)]
         figures.append(fact("on_disk", is_on_disk(place), ""))
-        tell(_OPENED, "opening it after everything has expired")
-        figures += _expired(station)
+        tell(_OPENED, "burning copies of it")
+        burned, controls = panicked(station, _OFFLINE, lifeline=lifeline)
+        tell(_BURNED, "opening it after everything has expired")
+        figures += burned + _expired(station)
     tell(1.0, "done")
     figures += [fact("messages", MESSAGES, ""), fact("contacts", CONTACTS, "")]
-    return evidence("store", figures, [between("erase_held_50ms", stored.held, _HELD_MS, 1000)])
+    return evidence("store", figures, [between("erase_held_50ms", stored.held, _HELD_MS, 1000), *controls])
 
 
 class _Stored:

@@ -78,11 +78,16 @@ def test_a_signal_while_the_passphrase_is_tried_destroys_the_keys_at_once(tmp_pa
     with Running(tmp_path, passphrase=None) as engine, engine.client() as client:
         engine.status()
         pids = eventually(engine.complete)
-        client._write(
-            line_of(requests.Unlock(passphrase="another", id=1))
-        )  # whose answer takes most of a second
+        twin = tmp_path / "twin"
+        twin.hardlink_to(root(engine))
+        # its answer takes most of a second
+        client._write(line_of(requests.Unlock(passphrase="another", id=1)))
+        time.sleep(0.2)  # it is being tried now
         os.kill(pids["engine"], signal.SIGUSR1)
+        eventually(lambda: not any(twin.read_bytes()))
+        answered, _, _ = select.select([client._connection], [], [], 0)
         everything_ended(engine, pids)
+        assert not answered
 
 
 def test_a_request_while_the_passphrase_is_tried_does_not_wait_for_it(tmp_path: Path) -> None:

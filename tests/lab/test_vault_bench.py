@@ -58,6 +58,10 @@ def test_every_figure_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
         "last_screen_ms",
         "expired_left",
         "duress_differs",
+        "panic_signal_ms",
+        "panic_request_ms",
+        "panic_command_ms",
+        "panic_busy_ms",
     }
     assert values["expired_open_s"] > 0
     assert values["duress_to_real"] > 0
@@ -66,6 +70,6 @@ def test_every_figure_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 0 < values["erase_unsynced_ms"] < values["erase_one_ms"]
     assert 0 < values["fsync_ms"] < values["erase_one_ms"]
     assert values["passphrase_s"] > 0
-    assert [control.ok for control in found.controls] == [True]
+    assert [control.ok for control in found.controls] == [True, True]
     assert told == sorted(told)
     assert told[-1] == 1.0
