@@ -7,6 +7,7 @@ every block. Only root can mount, so others skip this.
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import sqlite3
@@ -17,10 +18,12 @@ from pathlib import Path
 
 import pytest
 
-from onionchat.lab.erasure_reader import Row, copied, reachable, read
+from onionchat.engine.doctor import Machine
+from onionchat.engine.doctor_disk import disk_findings
+from onionchat.lab.erasure_reader import Copy, copied, reachable, read
 from onionchat.lab.needles import Needles, Sought
 from onionchat.protocol.record import MessageRecord, SessionRecord, pack
-from onionchat.store import DiskVault, Name, Record
+from onionchat.store import DiskVault, Name, Record, open_vault
 from tests.store.kit import FLOOR, PASSPHRASE, create, reopen
 
 SIZE = 96 * 1024 * 1024
@@ -29,6 +32,9 @@ ERASED = 1000
 BRIEF = 0.2
 """Of these in the controls."""
 AT_ONCE = 50
+END = 9.0
+"""When what is to expire does."""
+ANOTHER = "another passphrase"
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a disk")
 
@@ -57,11 +63,11 @@ def name(number: int) -> Name:
     return Name("message", b"contact", number.to_bytes(16))
 
 
-def message(number: int, text: str) -> Record:
+def message(number: int, text: str, until: float = math.inf) -> Record:
     held = MessageRecord(
         id=number.to_bytes(16), mine=True, text=text, written=1.0, stored=1.0, lifetime=9, until=9.0
     )
-    return Record(name(number), pack(held))
+    return Record(name(number), pack(held), until=until)
 
 
 def step(vault: DiskVault, puts: list[Record], drops: list[Name]) -> None:
@@ -70,29 +76,35 @@ def step(vault: DiskVault, puts: list[Record], drops: list[Name]) -> None:
     vault.commit([*puts, session], drops)
 
 
-def live(folder: Path, texts: list[str], erased: int) -> tuple[list[Row], list[int]]:
-    """A day in a vault: messages come, and some go, one by one, many at once, and with a restart.
+def live(folder: Path, texts: list[str], erased: int) -> tuple[Copy, list[int]]:
+    """A day in a vault: messages come; some are deleted one by one, some many at once, some expire.
+
+    In between the vault is closed and opened again, and its passphrase is changed.
 
     Returns:
-        The rows as they were when all were alive, and the numbers of those that went.
+        The vault as it was when all were alive, and the numbers of those that went.
     """
+    gone = random.Random(7).sample(range(len(texts)), erased)
+    third = erased // 3
+    alone, together, expiring = gone[:third], gone[third : 2 * third], gone[2 * third :]
+    ends = dict.fromkeys(expiring, END)
     vault = create(folder / "vault")
     for first in range(0, len(texts), AT_ONCE):
         batch = range(first, min(first + AT_ONCE, len(texts)))
-        step(vault, [message(number, texts[number]) for number in batch], [])
+        step(vault, [message(number, texts[number], ends.get(number, math.inf)) for number in batch], [])
     vault.close()
     before = read(copied(folder / "vault", folder.parent / "before"), PASSPHRASE, floor=FLOOR)
     vault = reopen(folder / "vault")
-    gone = random.Random(7).sample(range(len(texts)), erased)
-    alone, together = gone[: erased // 3], gone[erased // 3 :]
     for number in alone:
         step(vault, [], [name(number)])
+    vault.unlocking.change_passphrase(PASSPHRASE, ANOTHER)
     vault.close()
-    vault = reopen(folder / "vault")
+    vault = open_vault(folder / "vault", ANOTHER, random=os.urandom, floor=FLOOR)
     for first in range(0, len(together), AT_ONCE):
         step(vault, [], [name(number) for number in together[first : first + AT_ONCE]])
+    assert vault.expire(END) == len(expiring)
     vault.close()
-    return list(before.rows), gone
+    return before, gone
 
 
 def read_disk(tmp_path: Path, mode: str, messages: int, erased: int) -> tuple[set[int], set[int], int]:
@@ -102,18 +114,20 @@ def read_disk(tmp_path: Path, mode: str, messages: int, erased: int) -> tuple[se
     """
     texts = [os.urandom(40).hex() for _ in range(messages)]
     with mounted(tmp_path / "disk", mode) as place:
-        rows, gone = live(place, texts, erased)
-        unlocked = read(copied(place / "vault", tmp_path / "after"), PASSPHRASE, floor=FLOOR).unlocked
+        warned = disk_findings(Machine(), place)[0].verdict
+        assert warned == ("bad" if mode == "journal" else "ok")
+        before, gone = live(place, texts, erased)
+        after = read(copied(place / "vault", tmp_path / "after"), ANOTHER, floor=FLOOR)
     disk = (tmp_path / "disk").read_bytes()
     number_of = {text: number for number, text in enumerate(texts)}
-    keys = {row.key: number_of[row.text] for row in rows if row.text}
+    keys = {row.key: number_of[row.text] for row in before.rows if row.text}
     sought = [Sought(kind="text", data=text.encode()) for text in texts]
     sought += [Sought(kind="key", data=key) for key in keys]
     plain = {number for number, _, _ in Needles(sought, stride=8).find(disk)}
     numbers = [*range(messages), *keys.values()]
-    found = {numbers[at] for at in plain} | {
-        keys[key] for key in reachable([disk], unlocked).values if key in keys
-    }
+    # with the passphrase of today, and with what the one of yesterday opened
+    reached = reachable([disk], after.unlocked).values | reachable([disk], before.unlocked).values
+    found = {numbers[at] for at in plain} | {keys[key] for key in reached if key in keys}
     return found & {*gone}, found - {*gone}, len(disk) - disk.count(0)
 
 
