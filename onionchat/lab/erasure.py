@@ -1,10 +1,11 @@
 """``onionchat lab erasure``: what is left of messages that are gone.
 
 Two real engines exchange marked messages, through their real vaults and launchers; only the way between them
-is short (`near`). Some messages expire, some are deleted, a contact is burned, and the engine is killed in
-the midst of both. Then everything that is left is searched: every file of the vault's folder, tor's folder
-and the log beside it; the engine's memory, from here; and the vault once more as the strongest reader of
-its format, who has the passphrase, a copy of the folder from when all messages were alive, or both.
+is short (`near`). Some messages expire, a contact is burned, and the engine is killed in the midst of both;
+some are deleted at the end, by the engine whose memory is searched. Then everything that is left is searched:
+every file of the vault's folder, tor's folder and the log beside it; the engine's memory, from here; and the
+vault once more as the strongest reader of its format, who has the passphrase, a copy of the folder from when
+all messages were alive, or both.
 
 ``folder_texts``, ``folder_keys``, ``tor_texts``, ``tor_keys``: of messages that are gone, how many texts and
 keys stand in files. ``memory_keys``, ``memory_texts``: how many are in the engine's memory; where, is told
@@ -18,7 +19,8 @@ has the passphrase; they were alive when it was made.
 ``earlier_copy_opens`` is what cannot be helped: so many messages of the earlier copy open with the earlier
 copy's own keys, for who has the passphrase. A message is in such a copy only while it is alive.
 
-The controls are messages that are alive: the same searches find their texts and keys.
+The controls are messages that are alive: the same searches find their texts and keys, and those that are
+deleted at the end just before that.
 
 Laws: an engine that is searched rests meanwhile. Only counts are told.
 """
@@ -107,18 +109,20 @@ def measure(folder: Path, *, lifeline: int, tell: Progress, messages: int) -> Ev
     """
     with life(folder, lifeline=lifeline, tell=lambda part, words: tell.tell(0.1 * part, words)) as lived:
         _plant(lived, messages, tell)
-        with resting(engine := lived.you.pid):
+        held = _in_memory(lived.you.pid, lived.texts[lived.fleeting])
+        with resting(lived.you.pid):
             copy = copied(lived.you.folder, folder / "earlier")
-            fleeting = [Sought(kind="text", data=text.encode()) for text in lived.texts[lived.fleeting]]
-            held = len(search(engine, fleeting, stride=_STRIDE).numbers())
         earlier = read(copy, lived.you.passphrase)
-        lived.delete(min(_DELETED, messages // 20))
         tell.tell(_PLANTED, "letting messages expire, and killing the engine meanwhile")
         lived.kill_while_expiring()
         tell.tell(_PLANTED + 0.1, "burning a contact, and killing the engine meanwhile")
         lived.burn()
         tell.tell(_PLANTED + 0.2, "waiting until the last has expired")
         lived.until_expired()
+        tell.tell(_GONE, "deleting messages")
+        doomed = lived.alive(lived.kept)[-min(_DELETED, messages // 20) :]
+        loaded = _in_memory(lived.you.pid, [message.text for message in doomed])
+        lived.delete(doomed)
         tell.tell(_GONE, "searching files and memory")
         # that also has the engine load what is alive, which it leaves on the disk until it is looked at
         shown = sum(message.text not in _alive(lived) for message in lived.shown_anywhere())
@@ -126,7 +130,7 @@ def measure(folder: Path, *, lifeline: int, tell: Progress, messages: int) -> Ev
             later = read(copied(lived.you.folder, folder / "later"), lived.you.passphrase)
             traces = _search(engine, lived, earlier, later)
         tell.tell(_GONE + 0.1, "trying every key that is left")
-        found = _judge(lived, earlier, later, traces, shown=shown, held=held)
+        found = _judge(lived, earlier, later, traces, shown=shown, held=held, loaded=loaded)
         tell.tell(1.0, "done")
     return found
 
@@ -150,6 +154,13 @@ def _plant(lived: Life, messages: int, tell: Progress) -> None:
     pace = (time.monotonic() - begun) / before
     lifetime = round(1.3 * pace * expiring + _SPARE_SECONDS)
     lived.talk(lived.expiring, expiring, lifetime, lambda said: planted(before, said))
+
+
+def _in_memory(engine: int, texts: Sequence[str]) -> int:
+    """How many of these texts stand in the engine's memory now."""
+    sought = [Sought(kind="text", data=text.encode()) for text in texts]
+    with resting(engine):
+        return len(search(engine, sought, stride=_STRIDE).numbers())
 
 
 def _search(engine: int, lived: Life, earlier: Copy, later: Copy) -> Traces:
@@ -190,14 +201,20 @@ def _in_files(
         control.unlink()
 
 
-def _judge(lived: Life, earlier: Copy, later: Copy, traces: Traces, *, shown: int, held: int) -> Evidence:
-    """``shown``: messages that are gone and that the engine shows; ``held``: see the control of that name."""
+def _judge(
+    lived: Life, earlier: Copy, later: Copy, traces: Traces, *, shown: int, held: int, loaded: int
+) -> Evidence:
+    """What was found, as evidence.
+
+    ``shown``: messages that are gone and that the engine shows; ``held``, ``loaded``: texts in its memory
+    when it should have them, of what lives there and of what was then deleted.
+    """
     alive, said = _alive(lived), lived.said()
     fleeting = frozenset(lived.texts[lived.fleeting])
     before, now = reachable(earlier.files(), earlier.unlocked), reachable(later.files(), later.unlocked)
     gone_keys = {row.key for row in earlier.rows if row.text and row.text not in alive}
     open_later = opened_with(earlier, now)
-    open_earlier = sum(row.text not in alive and row.key in before.values for row in earlier.rows if row.text)
+    open_earlier = {row.text for row in earlier.rows if row.text and row.key in before.values} - alive
     figures = [
         *(
             at_most(f"{place}_{kind}s", traces.gone[place, kind], "", 0)
@@ -211,10 +228,10 @@ def _judge(lived: Life, earlier: Copy, later: Copy, traces: Traces, *, shown: in
         at_most("later_keys_open", len(open_later - alive), "", 0),
         at_most("shown", shown, "", 0),
         at_most("memory_in_copy", len(earlier.texts() & fleeting) + _in_copy(earlier, fleeting), "", 0),
-        fact("earlier_copy_opens", open_earlier, "messages"),
+        fact("earlier_copy_opens", len(open_earlier), "messages"),
         fact("messages", len(said), ""),
         fact("gone", len(said) - len(alive), ""),
-        fact("deleted", lived.deleted, ""),
+        fact("deleted", len(lived.deleted), ""),
         fact("kills", lived.kills, ""),
         *(fact(f"memory: {where}", count, "") for where, count in sorted(traces.where.items())),
     ]
@@ -227,6 +244,7 @@ def _judge(lived: Life, earlier: Copy, later: Copy, traces: Traces, *, shown: in
         between("alive_texts_read", len(later.texts() & alive), living, living),
         between("later_keys_open_alive", len(open_later & alive), living, living),
         between("memory_alive_at_copy", held, len(fleeting), len(fleeting)),
+        between("deleted_in_memory_before", loaded, len(lived.deleted), len(lived.deleted)),
         between(
             "earlier_copy_opens_all",
             len(earlier.texts() & said),
@@ -245,7 +263,7 @@ def _in_copy(copy: Copy, texts: frozenset[str]) -> int:
 
 def _alive(lived: Life) -> frozenset[str]:
     """The texts that nothing has ended."""
-    return frozenset(lived.texts[lived.kept])
+    return frozenset(lived.texts[lived.kept]) - frozenset(lived.deleted)
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """The life of marked messages between two engines of one machine, and how each of them ends.
 
-Four conversations: in one all messages expire, some sooner because they are deleted one by one; one is burned
-whole; one lives in memory; one stays, for the controls. While messages expire, and while the burning is under
-way, the engine is killed, and goes on after that.
+Four conversations: in one all messages expire; one is burned whole; one lives in memory; one stays, for the
+controls, but for some of its messages, which are deleted one by one at the end. While messages expire, and
+while the burning is under way, the engine is killed, and goes on after that.
 
 Laws: everything is asked for over the control socket, as a user's program does. A message's text is random,
 so that it is found only where it really stands.
@@ -14,7 +14,7 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -59,6 +59,7 @@ class Life:
         you: the engine that is searched.
         expiring, burned, fleeting, kept: your contacts, one for each conversation.
         texts: what was said in each conversation, by its contact.
+        deleted: what was deleted by itself.
     """
 
     you: Station
@@ -70,7 +71,7 @@ class Life:
     theirs: dict[str, str] = field(default_factory=dict)
     texts: dict[str, list[str]] = field(default_factory=dict, repr=False)
     kills: int = 0
-    deleted: int = 0
+    deleted: list[str] = field(default_factory=list, repr=False)
 
     def meet(self) -> None:
         """Become contacts of each other, four times, and have one conversation live in memory.
@@ -110,11 +111,11 @@ class Life:
                 tell(said)
             until(lambda: all(_settled(station, one) for station, one in sides), "messages to arrive")
 
-    def delete(self, count: int) -> None:
-        """Delete the newest messages of the expiring conversation here, one by one."""
-        for message in self.alive(self.expiring)[-count:] if count else []:
-            self.you.ask(Delete(contact=self.expiring, message=message.message), Done)
-            self.deleted += 1
+    def delete(self, messages: Sequence[Message]) -> None:
+        """Delete messages of the conversation that stays, one by one, and here alone."""
+        for message in messages:
+            self.you.ask(Delete(contact=self.kept, message=message.message), Done)
+            self.deleted.append(message.text)
 
     def alive(self, contact: str) -> list[Message]:
         """The newest messages that the engine still shows."""

@@ -20,7 +20,7 @@ import msgspec
 
 from ..crypto.sealing import OVERHEAD, unseal
 from ..errors import DecryptionError, VaultCorrupt
-from ..protocol.record import MessageRecord, unpack
+from ..protocol.record import MessageRecord, OutgoingRecord, unpack
 from ..store import DiskVault, Record, open_vault
 from ..store.diskvault import _row_ad
 from ..store.opening import FLOOR
@@ -35,7 +35,7 @@ _SEALED_PAGE: Final = OVERHEAD + PLAIN_SIZE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One value: of what kind, its key, its text where it is a message, and how it stands on the disk."""
+    """One value: of what kind, its key, the message's text if it holds one, and how it stands on the disk."""
 
     kind: str
     slot: int
@@ -151,10 +151,21 @@ def _row(vault: DiskVault, slot: int) -> Row:
     key, sealed = vault._tree.key(slot), vault._rows.get(slot)
     try:
         record = Record.decode(unseal(key, sealed, ad=_row_ad(slot)))
-        text = unpack(record.value, MessageRecord).text if record.name.kind == "message" else ""
+        text = _text(record)
     except (DecryptionError, msgspec.DecodeError):
         raise VaultCorrupt("a value of the vault is damaged") from None
     return Row(kind=record.name.kind, slot=slot, key=key, text=text, sealed=sealed)
+
+
+def _text(record: Record) -> str:
+    """A message's, or that of one which waits for its acknowledgement."""
+    match record.name.kind:
+        case "message":
+            return unpack(record.value, MessageRecord).text
+        case "outgoing":
+            waits = unpack(record.value, OutgoingRecord)
+            return waits.data.decode() if waits.kind == "text" else ""
+    return ""
 
 
 def _blocks(content: bytes) -> Iterator[bytes]:

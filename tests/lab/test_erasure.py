@@ -20,7 +20,7 @@ from onionchat.lab.erasure_reader import Copy, copied, opened_with, reachable, r
 from onionchat.lab.evidence import Evidence
 from onionchat.lab.needles import Needles, Sought
 from onionchat.lab.progress import Progress
-from onionchat.protocol.record import MessageRecord, pack
+from onionchat.protocol.record import MessageRecord, OutgoingRecord, pack
 from onionchat.store import FileSlot, Name, Record
 from tests.store.kit import FLOOR, PASSPHRASE, create, reopen
 
@@ -72,6 +72,19 @@ def test_a_copy_is_read_whole(vault: Path, tmp_path: Path) -> None:
     reached = reachable(copy.files(), copy.unlocked)
     assert reached.values == {row.key for row in copy.rows}
     assert (len(reached.roots), len(reached.pages)) == (1, 4)
+
+
+def test_a_text_that_waits_to_be_acknowledged_is_read_too(vault: Path, tmp_path: Path) -> None:
+    opened = reopen(vault)
+    waits = OutgoingRecord(id=b"o", sequence=1, kind="text", written=1.0, data=b"waits", until=9.0)
+    opened.commit([Record(Name("outgoing", b"contact", b"o"), pack(waits))])
+    opened.close()
+    assert copy_of(vault, tmp_path / "copy").texts() == {*TEXTS, "waits"}
+
+
+def test_what_was_not_loaded_before_it_was_deleted_is_noticed(vault: Path, tmp_path: Path) -> None:
+    found = judged(vault, tmp_path, range(100), loaded=1)
+    assert [control.name for control in found.controls if not control.ok] == ["deleted_in_memory_before"]
 
 
 def test_a_copy_is_not_read_without_the_passphrase(vault: Path, tmp_path: Path) -> None:
@@ -131,13 +144,19 @@ def lived(kept: list[str]) -> Life:
     return cast(
         Life,
         SimpleNamespace(
-            kept="kept", fleeting="memory", texts=texts, said=frozenset(TEXTS).copy, deleted=0, kills=0
+            kept="kept", fleeting="memory", texts=texts, said=frozenset(TEXTS).copy, deleted=[], kills=0
         ),
     )
 
 
 def judged(
-    vault: Path, tmp_path: Path, erased: range, alive: list[str] = TEXTS[100:], held: int = 1, **gone: int
+    vault: Path,
+    tmp_path: Path,
+    erased: range,
+    alive: list[str] = TEXTS[100:],
+    held: int = 1,
+    loaded: int = 0,
+    **gone: int,
 ) -> Evidence:
     earlier = copy_of(vault, tmp_path / "earlier")
     erase(vault, erased)
@@ -149,7 +168,7 @@ def judged(
         ),
         where=Counter(),
     )
-    return _judge(lived(alive), earlier, later, traces, shown=0, held=held)
+    return _judge(lived(alive), earlier, later, traces, shown=0, held=held, loaded=loaded)
 
 
 def missed(found: Evidence) -> dict[str, float]:
@@ -206,5 +225,5 @@ def test_messages_live_and_die_and_nothing_is_left(
             raise
     assert found.ok, (missed(found), found.controls)
     values = {figure.name: figure.value for figure in found.figures}
-    assert (values["messages"], values["gone"], values["kills"], values["deleted"]) == (40, 36, 2, 2)
+    assert (values["messages"], values["gone"], values["kills"], values["deleted"]) == (40, 38, 2, 2)
     assert '"percent": 100' in capsys.readouterr().err
