@@ -20,7 +20,7 @@ import msgspec
 from ..control.replies import StatusReport
 from ..errors import OnionchatError
 from ..tor import find_tor
-from .process import core_limit, lock_limit, may_lock_memory
+from .process import core_limit, lock_limit, may_lock_memory, overwriting
 
 Verdict = Literal["ok", "warn", "bad"]
 
@@ -67,22 +67,33 @@ class Machine:
 
 def process_findings(machine: Machine, engine: StatusReport | None) -> list[Finding]:
     """How the engine, or else one that would be started here, is protected against being read."""
-    return [_core(machine, engine), _memory(machine, engine), _umask(machine, engine)]
+    return [_core(machine, engine), _memory(machine, engine), _freed(), _umask(machine, engine)]
 
 
 def _core(machine: Machine, engine: StatusReport | None) -> Finding:
     name = "core dumps"
     if engine is None:
         return Finding(name=name, verdict="ok", text="switched off by every onionchat process at its start")
-    limits = machine.read(machine.proc / str(engine.pid) / "limits")
-    if core_limit(limits) == 0:
-        return Finding(name=name, verdict="ok", text="off for the engine, and its memory is closed to others")
+    page = machine.proc / str(engine.pid)
+    if core_limit(machine.read(page / "limits")) != 0:
+        text = "the engine's memory may be written to disk when it crashes"
+    elif (closed := _closed(page)) is False:
+        text = "other programs of yours can read the engine's memory"
+    else:
+        text = "off for the engine" + (", and its memory is closed to others" if closed else "")
+        return Finding(name=name, verdict="ok", text=text)
     return Finding(
-        name=name,
-        verdict="bad",
-        text="the engine's memory may be written to disk when it crashes",
-        hint="restart the engine with this version: onionchat stop",
+        name=name, verdict="bad", text=text, hint="restart the engine with this version: onionchat stop"
     )
+
+
+def _closed(page: Path) -> bool | None:
+    """Whether a process's memory is closed to others: its pages are root's then. Root itself cannot tell."""
+    try:
+        owner = (page / "environ").stat().st_uid
+    except OSError:
+        return None
+    return None if os.geteuid() == 0 else owner == 0
 
 
 def _memory(machine: Machine, engine: StatusReport | None) -> Finding:
@@ -107,6 +118,18 @@ def _memory(machine: Machine, engine: StatusReport | None) -> Finding:
         verdict="warn",
         text=text,
         hint="raise it: «memlock unlimited» in /etc/security/limits.conf, LimitMEMLOCK=infinity for systemd",
+    )
+
+
+def _freed() -> Finding:
+    name = "freed memory"
+    if "GLIBC_TUNABLES" in overwriting():
+        return Finding(name=name, verdict="ok", text="what the engine frees is overwritten")
+    return Finding(
+        name=name,
+        verdict="warn",
+        text="nothing overwrites what the engine frees: this system's C library is not glibc",
+        hint="what was said may stay in memory until the engine ends; use a system with glibc",
     )
 
 

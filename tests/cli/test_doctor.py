@@ -51,8 +51,8 @@ def test_it_needs_no_engine_and_no_vault(folder: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode in {0, 1}
     names = (
-        "core dumps, locked memory, new files, swap, hibernation, vault folder, file system, tor, "
-        "real-time priority, clock"
+        "core dumps, locked memory, freed memory, new files, swap, hibernation, vault folder, file system, "
+        "tor, real-time priority, clock"
     )
     for name in names.split(", "):
         assert name in done.stdout

@@ -186,9 +186,38 @@ def about_7(machine: Machine, core: str, memlock: str, status: str) -> None:
 
 def test_an_engine_that_runs(machine: Machine) -> None:
     about_7(machine, "0", "unlimited", "Umask:\t0077\nVmLck:\t   61852 kB\nVmRSS:\t   52000 kB\n")
-    assert [one.verdict for one in doctor.process_findings(machine, ENGINE)] == ["ok", "ok", "ok"]
+    assert [one.verdict for one in doctor.process_findings(machine, ENGINE)] == ["ok", "ok", "ok", "ok"]
     about_7(machine, "unlimited", "0", "Umask:\t0022\nVmLck:\t       0 kB\nVmRSS:\t   52000 kB\n")
-    assert [one.verdict for one in doctor.process_findings(machine, ENGINE)] == ["bad", "warn", "bad"]
+    assert [one.verdict for one in doctor.process_findings(machine, ENGINE)] == ["bad", "warn", "ok", "bad"]
+
+
+@pytest.mark.parametrize(
+    ("owner", "us", "verdict", "says"),
+    [
+        (0, 1000, "ok", "closed to others"),
+        (1000, 1000, "bad", "other programs of yours"),
+        (1000, 0, "ok", "off for the engine"),
+    ],
+)
+def test_whether_memory_is_closed_to_others_is_looked_at(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, owner: int, us: int, verdict: str, says: str
+) -> None:
+    about_7(machine, "0", "unlimited", "Umask:\t0077\n")
+    page = put(machine.proc / "7" / "environ", "")
+    seen = os.stat_result((0, 0, 0, 0, owner, 0, 0, 0, 0, 0))
+    monkeypatch.setattr(Path, "stat", lambda self, **_: seen if self == page else os.stat(self))
+    monkeypatch.setattr(os, "geteuid", lambda: us)
+    found = doctor.process_findings(machine, ENGINE)[0]
+    assert (found.verdict, says in found.text) == (verdict, True)
+
+
+def test_without_glibc_it_is_said_that_nothing_is_overwritten(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "confstr", lambda _name: None)
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    found = doctor.process_findings(machine, None)[2]
+    assert (found.name, found.verdict) == ("freed memory", "warn")
 
 
 def test_all_of_the_memory_is_locked_or_only_keys_or_nothing(machine: Machine) -> None:
