@@ -2,7 +2,8 @@
 
 The steps are every write, sync and reservation of the vault's own files and every SQLite transaction. For
 each, the folder is copied as a kill would leave it, and three times more as a power cut might: with all that
-was not synced undone, with the unsynced writes half done, and with only the last of each file's done.
+was not synced undone, with the unsynced writes half done, and with only the last of each file's done. What
+SQLite writes to its log within a transaction is cut off at every half of a frame.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from onionchat.store.rows import Rows
 from .kit import State, create, everything, note, records, reopen
 
 Commit = tuple[State, list[Name]]
+HALF_A_FRAME = (4096 + 24) // 2
+"""Of SQLite's log: a page and what stands before it."""
 
 
 def scripted_day() -> list[Commit]:
@@ -77,6 +80,8 @@ class Steps:
         self.hook: Callable[[], None] = lambda: None
         self.unsynced: dict[str, list[tuple[int, bytes, bytes]]] = {}
         self.synced_log = 0
+        self.torn: int | None = None
+        """Where the log ends, in the midst of a transaction."""
         real_write, real_sync, real_reserve = disk.write_at, disk.sync, disk.reserve
         real_put, real_drop = Rows.put, Rows.drop
 
@@ -98,7 +103,14 @@ class Steps:
 
         def put(rows: Rows, values: Iterable[tuple[int, bytes]]) -> None:
             self.hook()
+            begin = self._log_size()
             real_put(rows, values)
+            for torn in range(begin, self._log_size(), HALF_A_FRAME):
+                self.torn = torn
+                try:
+                    self.hook()
+                finally:
+                    self.torn = None
             self.synced_log = self._log_size()
             self.hook()
 
@@ -119,6 +131,13 @@ class Steps:
     def copies(self, place: Path) -> Iterator[Path]:
         """The folder as a kill leaves it, and as power cuts may, by the share of unsynced writes done."""
         unsynced, synced_log = {name: list(writes) for name, writes in self.unsynced.items()}, self.synced_log
+        if (torn := self.torn) is not None:
+            shutil.rmtree(place, ignore_errors=True)
+            shutil.copytree(self.folder, place)
+            os.truncate(place / "sealed" / "rows-wal", torn)
+            yield place
+            self.unsynced, self.synced_log = unsynced, synced_log
+            return
         for earlier, last in ((1.0, 1.0), (0.0, 0.0), (0.5, 0.5), (0.0, 1.0)):
             shutil.rmtree(place, ignore_errors=True)
             shutil.copytree(self.folder, place)

@@ -222,6 +222,18 @@ def test_who_changes_a_way_gives_the_passphrase(
 
 
 @pytest.mark.parametrize("change", CHANGES)
+def test_no_change_of_ways_encrypts_anything_anew_but_the_table(
+    folder: Path, vault: DiskVault, change: Callable[[unlocking.Unlocking, str], None]
+) -> None:
+    def held() -> list[bytes]:
+        return [(folder / "sealed" / name).read_bytes() for name in ("keys", "rows", "rows-wal")]
+
+    before = held()
+    change(vault.unlocking, PASSPHRASE)
+    assert held() == before
+
+
+@pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("step", range(4))
 def test_a_disk_that_is_full_or_fails_changes_no_way_by_half(
     folder: Path,
@@ -289,6 +301,46 @@ def test_a_kill_or_a_power_cut_leaves_the_ways_before_or_after(
         look()  # once the change has returned, nothing can undo it
         assert seen == {"after": 4}
         steps.hook = lambda: None
+
+
+def test_a_kill_or_a_power_cut_leaves_recovery_words_or_another_passphrase(
+    folder: Path, vault: DiskVault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault.unlocking.set_recovery(PASSPHRASE, WORDS)
+    vault.close()
+    copy = folder.parent / "copy"
+    seen: Counter[str] = Counter()
+    with monkeypatch.context() as patch:
+        steps = Steps(patch, folder)
+
+        def look() -> None:
+            steps.hook = lambda: None
+            for place in steps.copies(copy):
+                seen[_recovered(place)] += 1
+            steps.hook = look
+
+        steps.hook = look
+        recovered = recover_vault(folder, WORDS, "new", random=os.urandom, floor=FLOOR)
+        assert min(seen["before"], seen["after"]) >= 6
+        seen.clear()
+        look()
+        assert seen == {"after": 4}
+        steps.hook = lambda: None
+        recovered.close()
+
+
+def _recovered(folder: Path) -> str:
+    """Whether the passphrase and the words open the vault, or the new passphrase and neither of them."""
+    try:
+        assert content(opened(folder)) == STATE
+    except WrongPassphrase:
+        with pytest.raises(WrongPassphrase):
+            recover_vault(folder, WORDS, "newer", random=os.urandom, floor=FLOOR)
+        assert content(opened(folder, "new")) == STATE
+        return "after"
+    refused(folder, "new")
+    assert content(recover_vault(folder, WORDS, "newer", random=os.urandom, floor=FLOOR)) == STATE
+    return "before"
 
 
 def _ways_of(folder: Path, earlier_root: bytes) -> str:
