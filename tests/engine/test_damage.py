@@ -38,7 +38,7 @@ def shown(folder: Path) -> Shown:
     try:
         around = Surroundings(random=os.urandom, numbers=itertools.count(1))
         book = Book(vault, around, Pace(tick_ms=2000), fail, Clock())
-        return {id: [one.text for one in contact.talk.timeline] for id, contact in book.contacts.items()}
+        return {key: [one.text for one in contact.talk.timeline] for key, contact in book.contacts.items()}
     finally:
         vault.close()
 
