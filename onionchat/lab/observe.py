@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import ConfigError
+from ..protocol.pace import Level, Pace
 from . import series as plan
 from .classifier import held_out
 from .ending import ended_by_signals, lifeline
 from .evidence import Control, Evidence, Figure, at_least, at_most, between, evidence, fact, print_evidence
 from .features import gaps_out, table
-from .plot import draw
+from .plot import Panel, draw
 from .progress import Progress
 from .realtime import realtime
 from .recorder import Recorder
@@ -117,8 +118,13 @@ class _Report:
         return evidence("observe", [*figures, *self._frame()], controls)
 
     def _figures(self, one: Series) -> list[Figure]:
-        if one.level == "burst" or not one.engines:
-            return []  # controls
+        if _is_control(one):
+            return [
+                figure
+                for leg in one.legs
+                for name in one.scenarios
+                for figure in self._beside(one, name, leg)
+            ]
         figures = []
         for leg in one.legs:
             for family in (set(one.scenarios) - set(HEAVY), set(one.scenarios) & set(HEAVY)):
@@ -142,10 +148,19 @@ class _Report:
             return [*auc, fact(high, verdict.high, ""), at_least(chance, p, "", GOAL_P)]
         return [*auc, at_most(high, verdict.high, "", GOAL_AUC), at_least(chance, p, "", GOAL_P)]
 
+    def _beside(self, one: Series, name: str, leg: LegName) -> list[Figure]:
+        """Of a control, whose AUC stands among the controls: its interval, and the distance of the gaps."""
+        verdict, prefix = self._verdicts[one, name, leg], f"{one.name}_{name}_{leg}"
+        return [
+            fact(f"{prefix}_auc_low", verdict.low, ""),
+            fact(f"{prefix}_auc_high", verdict.high, ""),
+            fact(f"{prefix}_ks", self._distance(one, name, leg), ""),
+        ]
+
     def _controls(self, one: Series) -> list[Control]:
-        least = CONTROL_AUC if one.level == "burst" else IN_LOOP_AUC
-        if one.engines and one.level != "burst":
+        if not _is_control(one):
             return []
+        least = CONTROL_AUC if one.level == "burst" else IN_LOOP_AUC
         return [
             between(f"{one.name}_{name}_{leg}_auc", self._verdicts[one, name, leg].auc, least, 1)
             for name in one.scenarios
@@ -169,19 +184,35 @@ class _Report:
         figures += [
             fact(f"windows_per_class_{one.name}", len(self._blocks[one.name]), "") for one in self._wanted
         ]
-        main = next((one for one in self._wanted if one.name == plan.MAIN), None)
-        if main is not None:
-            idle = _windows(self._blocks[main.name], "idle")
-            seen = sum(abs(size) for window in idle for size in window.legs["guard"].size)
-            ticks = len(idle) * main.settings.ticks
-            figures.append(fact("bytes_per_day_per_contact", seen / ticks * _DAY / plan.USUAL_TICK, "B"))
+        for one in self._wanted:
+            if one.name in plan.LEVELS:
+                figures += self._costs(one)
         return figures
+
+    def _costs(self, one: Series) -> list[Figure]:
+        """What an idle contact costs at a level, both ways: as measured within TCP, and as the program says.
+
+        The latter counts the headers of TCP and IP and acknowledgements without content, too.
+        """
+        idle = _windows(self._blocks[one.name], "idle")
+        seen = sum(abs(size) for window in idle for size in window.legs["guard"].size)
+        # cells of bursts know no tick, so their time is not scaled
+        tick = one.tick if one.level == "burst" else plan.USUAL_TICK
+        measured = seen / (len(idle) * one.ticks * tick) * _DAY
+        said = 2 * Pace(level=Level[one.level.upper()], tick_ms=round(1000 * plan.USUAL_TICK)).bytes_per_day
+        name = f"{_prefix(one)}bytes_per_day_per_contact"
+        return [fact(name, measured, "B"), fact(f"{name}_by_constants", said, "B")]
 
 
 def _verdict(one: Series, blocks: list[Block], scenario: str, leg: LegName) -> Verdict:
     rows = table(_windows(blocks, "idle") + _windows(blocks, scenario), leg, one.settings)
     scores, folds = held_out(rows[: len(blocks)], rows[len(blocks) :], seed=plan.SEED)
     return judge(scores, folds, seed=plan.SEED)
+
+
+def _is_control(one: Series) -> bool:
+    """Whether its scenarios must be told apart."""
+    return one.level == "burst" or not one.engines
 
 
 def _windows(blocks: Sequence[Block], scenario: str) -> list[Window]:
@@ -192,11 +223,11 @@ def _prefix(one: Series) -> str:
     return "" if one.name in {plan.MAIN, "heavy"} else f"{one.name}_"
 
 
-def _panels(wanted: Sequence[Series], blocks: dict[str, list[Block]]) -> list[tuple[str, list[Window]]]:
+def _panels(wanted: Sequence[Series], blocks: dict[str, list[Block]]) -> list[Panel]:
     return [
-        (f"{one.name}: {name}", _windows(blocks[one.name], name)[:_DRAWN])
+        (f"{one.name}: {name}", one.settings.span, _windows(blocks[one.name], name)[:_DRAWN])
         for one in wanted
-        if "guard" in one.legs and one.name in {plan.MAIN, plan.BURST}
+        if one.name in plan.LEVELS
         for name in ("idle", *one.scenarios)
     ]
 

@@ -25,7 +25,8 @@ from ..errors import ControlError
 
 _ROWS: Final = 40
 _COLUMNS: Final = 120
-_SHOWN_SECONDS: Final = 30.0
+_SHOWN_SECONDS: Final = 60.0
+"""As long as an engine may take to start: both give way to everything."""
 _END_SECONDS: Final = 5.0
 _SEQUENCE: Final = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[ -/]*[0-~])")
 

@@ -75,7 +75,10 @@ class Series:
 
 
 MAIN: Final = "constant"
+POISSON: Final = "poisson"
 BURST: Final = "burst"
+LEVELS: Final = (MAIN, POISSON, BURST)
+"""The series that stands for each level."""
 LOOPBACK: Final = "loopback"
 IN_LOOP: Final = "in_loop"
 _OFF: Final = (
@@ -114,7 +117,7 @@ def full() -> list[Series]:
     return [
         Series(name=MAIN, scenarios=LIGHT, blocks=BLOCKS),
         _bursts(40),
-        Series(name="poisson", scenarios=("chat", "typing"), blocks=120, level="poisson", tick=POISSON_TICK),
+        Series(name=POISSON, scenarios=("chat", "typing"), blocks=120, level="poisson", tick=POISSON_TICK),
         Series(name=LOOPBACK, scenarios=("typing",), blocks=80, legs=("socks",), tor=False),
         Series(name=IN_LOOP, scenarios=("typing",), blocks=80, legs=("socks",), engines=False),
         Series(name="heavy", scenarios=HEAVY, blocks=BLOCKS),

@@ -3,8 +3,8 @@
 Two engines of this machine have 200 contacts in common, each link at one cell a second in both directions.
 What is measured is the first one: engine and metronome are those that users run, under their launcher. The
 way between the two is a socket instead of tor. Meanwhile messages are written at both ends, to contacts by
-chance: each is sealed, stored, synced, laid, acknowledged, opened, stored and synced again; and a client
-watches, as a TUI would.
+chance: each is sealed, stored, synced, laid, acknowledged, opened, stored and synced again; and the TUI shows
+one of the conversations in a pseudo-terminal.
 
 For each cell the metronome reports when it was due and when it had been written. From that:
 
@@ -17,7 +17,8 @@ A distance between two samples is never 0: ``--quick`` has fewer cells, so its g
 exceeds once in a thousand times, where that is above 0.02.
 
 The control is a sender in the engine's own loop, with the same slots and the same work, which stores and
-draws at the tick that a message leaves. Both figures must find it out.
+draws at the tick that a message leaves. Both figures must find it out. And ``tui_attached``: what is typed
+into the TUI at the end must reach the engine.
 """
 
 from __future__ import annotations
@@ -35,12 +36,21 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from ..control.replies import Contact, Contacts, Identity, Invite, Message
-from ..control.requests import ContactList, IdentityCreate, InviteAccept, InviteCreate, Send
+from ..control.replies import Contact, Contacts, Conversation, Identity, Invite, Message, TimerPromise
+from ..control.requests import (
+    ContactList,
+    IdentityCreate,
+    InviteAccept,
+    InviteCreate,
+    Messages,
+    Send,
+    TimerTold,
+)
 from ..errors import ConnectionLost, PeerUnreachable
 from .evidence import Control, Evidence, Figure, at_most, between, evidence, fact
 from .near_sender import Departure, Record
 from .network import Progress
+from .screen import Screen
 from .station import Station
 from .workplace import workplace
 
@@ -65,6 +75,9 @@ _MET: Final = 0.25
 _CONTROL: Final = 0.8
 """Parts of the progress at which each step ends."""
 _WORDS: Final = "A message of some words, as people write them."
+_TYPED: Final = "This one was typed."
+_TYPED_SECONDS: Final = 60.0
+"""For it to reach the engine: the TUI gives way to everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +90,8 @@ class Outcome:
     cpu_metronome: float
     realtime: bool
     messages: int
+    attached: bool
+    """Whether the TUI was there to the end."""
 
     @property
     def p99_ms(self) -> float:
@@ -122,14 +137,18 @@ def measure(*, lifeline: int, tell: Progress, quick: bool) -> Evidence:
     with _both(lifeline, changes) as (watched, crowd):
         _meet(watched, crowd, tell)
         begin, rest = _MET, _CONTROL - _MET
-        steady = _run(watched, crowd, seconds, lambda part: tell(begin + part * rest, "measuring"))
+        steady = _run(watched, crowd, seconds, lifeline, lambda part: tell(begin + part * rest, "measuring"))
         tell(_CONTROL, "the control: a sender in the engine's loop")
         changes["step_back"] = False  # it would leave out whole slots where others want the processor
         _start(watched, "in-loop")
         _until_online(watched)
         begin, rest = _CONTROL, 1 - _CONTROL
         control = _run(
-            watched, crowd, control_seconds, lambda part: tell(begin + part * rest, "measuring the control")
+            watched,
+            crowd,
+            control_seconds,
+            lifeline,
+            lambda part: tell(begin + part * rest, "measuring the control"),
         )
     tell(1.0, "done")
     return evidence("timer", _figures(steady, quick=quick), _controls(steady, control))
@@ -160,6 +179,7 @@ def _controls(steady: Outcome, control: Outcome) -> list[Control]:
     return [
         between("in_loop_p99_ms", control.p99_ms, max(GOAL_MS, 2 * steady.p99_ms), 10_000),
         between("in_loop_ks_real_cover", control.distance, max(GOAL_KS, chance(real, cells - real)), 1),
+        between("tui_attached", float(steady.attached), 1, 1),
     ]
 
 
@@ -189,6 +209,7 @@ def _start(station: Station, sender: str) -> None:
 
 def _meet(watched: Station, crowd: Station, tell: Progress) -> None:
     """Make 200 contacts, and wait until all are on line."""
+    watched.ask(TimerTold(), TimerPromise)  # nobody is there to read it before what is typed
     mine = watched.ask(IdentityCreate(name="Sam"), Identity).identity
     theirs = crowd.ask(IdentityCreate(name="Crowd"), Identity).identity
     for number in range(LINKS):
@@ -213,15 +234,51 @@ def _until_online(station: Station) -> None:
         time.sleep(1.0)
 
 
-def _run(watched: Station, crowd: Station, seconds: float, tell: Callable[[float], None]) -> Outcome:
+def _run(
+    watched: Station, crowd: Station, seconds: float, lifeline: int, tell: Callable[[float], None]
+) -> Outcome:
     """Work for so long, then end the engine that is watched and read what it wrote down."""
-    ends = [(one, [c.contact for c in one.ask(ContactList(), Contacts).contacts]) for one in (watched, crowd)]
-    watcher = watched.watch()
-    engine = watched.pid
-    metronome = _metronome(engine)
-    realtime = metronome is not None and os.sched_getscheduler(metronome) == os.SCHED_FIFO
-    time.sleep(_SETTLE_SECONDS)
-    begin, spent = time.monotonic(), [_spent(engine), _spent(metronome)]
+    contacts = watched.ask(ContactList(), Contacts).contacts
+    theirs = crowd.ask(ContactList(), Contacts).contacts
+    ends = [(watched, [one.contact for one in contacts]), (crowd, [one.contact for one in theirs])]
+    shown = contacts[0]
+    with Screen(watched.socket, contact=shown.contact, name=shown.name, lifeline=lifeline) as screen:
+        engine = watched.pid
+        metronome = _metronome(engine)
+        realtime = metronome is not None and os.sched_getscheduler(metronome) == os.SCHED_FIFO
+        time.sleep(_SETTLE_SECONDS)
+        begin, spent = time.monotonic(), [_spent(engine), _spent(metronome)]
+        messages = _write(ends, begin, seconds, tell)
+        end = time.monotonic()
+        cpu = [
+            (_spent(pid) - before) / (end - begin)
+            for pid, before in zip((engine, metronome), spent, strict=True)
+        ]
+        attached = _reaches(screen, watched, shown.contact)
+    watched.end()
+    watched.wait()
+    cells = [one for one in Record.read(watched.folder.with_suffix(".sent")) if begin <= one.scheduled < end]
+    if len({cell.real for cell in cells}) < 2:
+        raise ConnectionLost(
+            "no cells left, or only ones of a kind", hint="see whether the machine is busy; try again"
+        )
+    return Outcome(
+        cells=cells,
+        cpu_engine=cpu[0],
+        cpu_metronome=cpu[1],
+        realtime=realtime,
+        messages=messages,
+        attached=attached,
+    )
+
+
+def _write(
+    ends: Sequence[tuple[Station, Sequence[str]]],
+    begin: float,
+    seconds: float,
+    tell: Callable[[float], None],
+) -> int:
+    """Have both ends write until so long after ``begin``; returns how many messages there were."""
     messages = 0
     while (now := time.monotonic()) < begin + seconds:
         tell((now - begin) / seconds)
@@ -229,19 +286,19 @@ def _run(watched: Station, crowd: Station, seconds: float, tell: Callable[[float
             station.ask(Send(contact=random.choice(contacts), text=_WORDS), Message)  # noqa: S311 - any
             messages += 1
         time.sleep(max(0.0, begin + messages / len(ends) * EVERY - time.monotonic()))
-    end = time.monotonic()
-    cpu = [
-        (_spent(pid) - before) / (end - begin) for pid, before in zip((engine, metronome), spent, strict=True)
-    ]
-    watched.end()
-    watched.wait()
-    watcher.join()
-    cells = [one for one in Record.read(watched.folder.with_suffix(".sent")) if begin <= one.scheduled < end]
-    if len({cell.real for cell in cells}) < 2:
-        raise ConnectionLost(
-            "no cells left, or only ones of a kind", hint="see whether the machine is busy; try again"
-        )
-    return Outcome(cells=cells, cpu_engine=cpu[0], cpu_metronome=cpu[1], realtime=realtime, messages=messages)
+    return messages
+
+
+def _reaches(screen: Screen, watched: Station, contact: str) -> bool:
+    """Whether what is typed at the screen reaches the engine: one that fell behind was cut off."""
+    screen.write(f"{_TYPED}\r")
+    deadline = time.monotonic() + _TYPED_SECONDS
+    while time.monotonic() < deadline:
+        recent = watched.ask(Messages(contact=contact), Conversation).messages
+        if any(one.mine and one.text == _TYPED for one in recent):
+            return True
+        time.sleep(0.5)
+    return False
 
 
 def _metronome(engine: int) -> int | None:

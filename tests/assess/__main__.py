@@ -39,9 +39,16 @@ def _store(_arguments: Sequence[str]) -> int:
     return run_store()
 
 
+def _timer(_arguments: Sequence[str]) -> int:
+    from .measured import run_timer
+
+    return run_timer()
+
+
 ROUTINES: Final[dict[str, Routine]] = {
     "erasure": _erasure,
     "store": _store,
+    "timer": _timer,
     "mutation": _mutation,
     "fuzz": _fuzz,
 }

@@ -1,14 +1,15 @@
-"""The routines ``erasure`` and ``store``: the program's own measurements, run whole, and their results kept.
+"""The routines ``erasure``, ``store`` and ``timer``: the program's own measurements, run whole, and kept.
 
-They are `onionchat lab erasure` and `onionchat bench store`; a run takes minutes and cannot be resumed. What
-the figures mean is said by the modules that measure them, and goes into the text beside the results.
+They are `onionchat lab erasure`, `onionchat bench store` and `onionchat bench timer`; a run takes minutes and
+cannot be resumed. What the figures mean is said by the modules that measure them, and goes into the text
+beside the results.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from onionchat.lab import erasure, vault_bench
+from onionchat.lab import erasure, timer, vault_bench
 from onionchat.lab.ending import ended_by_signals, lifeline
 from onionchat.lab.evidence import Evidence
 from onionchat.lab.progress import Progress
@@ -34,6 +35,15 @@ def run_store() -> int:
         return vault_bench.measure(lifeline=line, tell=progress.tell, quick=False)
 
     return _kept(measure, vault_bench.__doc__ or "")
+
+
+def run_timer() -> int:
+    """Measure how well the metronome keeps its deadlines; returns 0 where the goals are met."""
+
+    def measure(line: int, progress: Progress) -> Evidence:
+        return timer.measure(lifeline=line, tell=progress.tell, quick=False)
+
+    return _kept(measure, timer.__doc__ or "")
 
 
 def _kept(measure: Callable[[int, Progress], Evidence], about: str) -> int:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from onionchat.lab import erasure, vault_bench
+from onionchat.lab import erasure, timer, vault_bench
 from onionchat.lab.evidence import Evidence, at_most, evidence
 
 from . import __main__ as assess
 from . import report
 
 
-@pytest.mark.parametrize(("name", "module"), [("erasure", erasure), ("store", vault_bench)])
+@pytest.mark.parametrize(("name", "module"), [("erasure", erasure), ("store", vault_bench), ("timer", timer)])
 @pytest.mark.parametrize("value", [0, 2])
 def test_what_was_measured_is_written_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, module: object, value: int

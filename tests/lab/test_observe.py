@@ -16,7 +16,7 @@ from onionchat.errors import ConfigError
 from onionchat.lab import observe, series
 from onionchat.lab.evidence import Evidence
 from onionchat.lab.recorder import Recorder
-from onionchat.lab.series import BURST, IN_LOOP, LOOPBACK, MAIN, Series
+from onionchat.lab.series import BURST, IN_LOOP, LEVELS, LOOPBACK, MAIN, POISSON, TICKS, Series
 from onionchat.lab.trace import Block, Keep, Seen, Window
 
 SOME = ("chat", "typing")
@@ -82,6 +82,33 @@ def test_where_nothing_leaks_everything_holds(
         "burst_chat_socks_auc",
         "in_loop_typing_socks_auc",
     ]
+
+
+def test_each_level_is_reported_with_its_interval_its_gaps_and_its_cost(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def levels() -> list[Series]:
+        return [one for one in series.full() if one.name in {*LEVELS, IN_LOOP}]
+
+    monkeypatch.setattr(series, "quick", levels)
+    found = judged(monkeypatch, capsys, leak=0.0)
+    values = {figure.name: figure.value for figure in found.figures}
+    assert all(figure.met for figure in found.figures)
+    for prefix in ("chat_guard", f"{POISSON}_chat_socks", f"{BURST}_chat_guard", f"{IN_LOOP}_typing_socks"):
+        assert values[f"{prefix}_auc_low"] <= values[f"{prefix}_auc_high"]
+        assert 0 <= values[f"{prefix}_ks"] <= 1
+    assert values[f"{BURST}_chat_guard_auc_low"] > 0.5
+    a_cell, day, cells = 2078, 86_400, TICKS - 2
+    for name in ("", f"{POISSON}_"):
+        measured = values[f"{name}bytes_per_day_per_contact"]
+        assert measured == pytest.approx(cells * a_cell / (TICKS * 2.0) * day, rel=1e-3)
+        assert values[f"{name}bytes_per_day_per_contact_by_constants"] == pytest.approx(195.2e6, rel=1e-3)
+    span, cells = series.BURST_TICKS * series.TICK, series.BURST_TICKS - 2
+    measured = values[f"{BURST}_bytes_per_day_per_contact"]
+    assert measured == pytest.approx(cells * a_cell / span * day, rel=1e-3)
+    assert values[f"{BURST}_bytes_per_day_per_contact_by_constants"] < 20e6
+    panels = [title for title, _, _ in observe._panels(levels(), {name: [] for name in LEVELS})]
+    assert {title.partition(":")[0] for title in panels} == set(LEVELS)
 
 
 def test_a_leak_is_found(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from onionchat.lab import timer
 from onionchat.lab.ending import lifeline
 from onionchat.lab.near import connect
 from onionchat.lab.near_sender import Departure, Record
-from onionchat.lab.timer import Outcome, chance, distance, measure
+from onionchat.lab.timer import Outcome, _controls, chance, distance, measure
 from onionchat.metronome import Left
 
 
@@ -34,14 +34,23 @@ def test_chance_exceeds_its_bound_seldom_and_a_shift_does_often() -> None:
     assert shifted > 190
 
 
-def outcome(*late: float) -> Outcome:
+def outcome(*late: float, attached: bool = True) -> Outcome:
     cells = [Departure(scheduled=1.0, sent=1.0 + one, real=at % 2 == 0) for at, one in enumerate(late)]
-    return Outcome(cells=cells, cpu_engine=0.1, cpu_metronome=0.05, realtime=False, messages=1)
+    return Outcome(
+        cells=cells, cpu_engine=0.1, cpu_metronome=0.05, realtime=False, messages=1, attached=attached
+    )
 
 
 def test_the_percentile_counts_what_is_too_early_as_well() -> None:
     assert outcome(*[0.001] * 99, -0.5).p99_ms == pytest.approx(1.0)
     assert outcome(*[0.001] * 98, -0.5, 0.5).p99_ms == pytest.approx(500.0)
+
+
+def test_a_run_without_its_tui_does_not_count() -> None:
+    for attached in (True, False):
+        steady, control = outcome(0.001, 0.001, attached=attached), outcome(0.001, 0.001)
+        *_, seen = _controls(steady, control)
+        assert (seen.name, seen.ok) == ("tui_attached", attached)
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -82,6 +91,11 @@ def test_every_figure_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     assert 0 < values["real_cells"] < values["cells"]
     assert values["cpu_metronome"] > 0
-    assert [control.name for control in found.controls] == ["in_loop_p99_ms", "in_loop_ks_real_cover"]
+    assert [control.name for control in found.controls] == [
+        "in_loop_p99_ms",
+        "in_loop_ks_real_cover",
+        "tui_attached",
+    ]
+    assert found.controls[-1].ok, "the TUI was cut off, or never there"
     assert told == sorted(told)
     assert told[-1] == 1.0
