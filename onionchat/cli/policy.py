@@ -13,6 +13,7 @@ from .table import aligned
 if TYPE_CHECKING:
     from ..client.blocking import Client
     from ..control.replies import Contact, Policy, Schedule
+    from ..control.requests import AnyRequest, Level
 
 _SOURCES = {
     "contact": "set for this contact",
@@ -35,6 +36,7 @@ _identity_option = click.option("--identity", metavar="NAME", help="For an ident
 @click.option("--batch", type=click.Choice(["1", "2", "4", "8"]), help="Cells that leave together.")
 @click.option("--inherit", is_flag=True, help="Drop what was set here.")
 @click.option("--budget", type=float, metavar="KBPS", help="One rate for all links, in kB/s; 0 for none.")
+@click.option("--cost", is_flag=True, help="Change nothing: only show what the other options would cost.")
 @json_option
 @pass_session
 def policy(
@@ -42,11 +44,12 @@ def policy(
     *,
     contact: str | None,
     identity: str | None,
-    level: str | None,
+    level: Level | None,
     tick: float | None,
     batch: str | None,
     inherit: bool,
     budget: float | None,
+    cost: bool,
 ) -> None:
     """See or set when cells leave, and what it costs.
 
@@ -62,20 +65,27 @@ def policy(
         raise click.UsageError("--budget is one for all links: give it alone")
     with session.connect() as client:
         whom, whose = _place(client, contact, identity)
-        if budget is not None:
-            found = ask(client, BudgetSet(kilobytes=_budget(budget)), Policy)
-        elif given or inherit:
+        shown = PolicyShow(
+            contact=whom,
+            identity=whose,
+            level=level,
+            tick=_within(tick),
+            batch=None if batch is None else int(batch),  # type: ignore[arg-type]  # click has checked the choices
+            kilobytes=None if budget is None else _budget(budget),
+        )
+        request: AnyRequest = shown
+        if budget is not None and not cost:
+            request = BudgetSet(kilobytes=shown.kilobytes)
+        elif (given or inherit) and not cost:
             request = ScheduleSet(
                 contact=whom,
                 identity=whose,
-                level=level,  # type: ignore[arg-type]  # click has checked the choices
-                tick=_within(tick),
-                batch=None if batch is None else int(batch),  # type: ignore[arg-type]  # as above
+                level=level,
+                tick=shown.tick,
+                batch=shown.batch,
                 inherit=inherit,
             )
-            found = ask(client, request, Policy)
-        else:
-            found = ask(client, PolicyShow(contact=whom, identity=whose), Policy)
+        found = ask(client, request, Policy)
     session.print(found, lambda: _look(found))
 
 
@@ -189,11 +199,18 @@ def _look(found: Policy) -> str:
     if not schedule.covered:
         rows.append(("warning", _NO_COVER))
     if found.budget is not None:
-        rows.append(
-            ("budget", f"{found.budget:g} kB/s for all links, in a rotation of {found.places} places")
-        )
+        shared = f"{found.budget:g} kB/s for all links, in a rotation of {found.places} places"
+        rows.append(("budget", f"{shared}; it goes before every schedule"))
+    if found.otherwise is not None:
+        rows.append(("without it", _with_costs(found.otherwise)))
     rows.append(("presence", _seen(found)))
-    lines = [aligned(rows), "", "What could be chosen, and what it costs:"]
+    if found.asked is not None:
+        rows.append(("asked", _with_costs(found.asked)))
+    return "\n".join([aligned(rows), *_choices(found), *_budgets(found)])
+
+
+def _choices(found: Policy) -> list[str]:
+    once = "" if found.budget is None else " once there is no budget"
     table = [
         (
             "  " + choice.level,
@@ -203,7 +220,22 @@ def _look(found: Policy) -> str:
         )
         for choice in found.choices
     ]
-    return "\n".join([*lines, aligned(table)])
+    return ["", f"What could be chosen{once}, and what it costs:", aligned(table)]
+
+
+def _budgets(found: Policy) -> list[str]:
+    if not found.budgets:
+        return []
+    table = [
+        (f"  {one.kilobytes:g} kB/s", f"{one.schedule.tick:g} s", _costs(one.schedule))
+        for one in found.budgets
+    ]
+    return ["", "What all links could share (--budget), and what it costs:", aligned(table)]
+
+
+def _with_costs(schedule: Schedule) -> str:
+    warning = "" if schedule.covered else f"; {_NO_COVER}"
+    return f"{in_words(schedule)}: {_costs(schedule)}{warning}"
 
 
 def in_words(schedule: Schedule) -> str:

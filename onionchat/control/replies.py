@@ -163,6 +163,16 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """Million bytes a day that our cells cost on the local network for a contact who is on line all day."""
 
 
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """One rate for all links together, and what comes of it for each of today's contacts."""
+
+    kilobytes: float
+    """Thousand bytes of cells per second."""
+    places: int
+    """In the rotation: one for each contact, the next power of two."""
+    schedule: Schedule
+
+
 class Window(msgspec.Struct, frozen=True, kw_only=True):
     """A bulk window in one direction."""
 
@@ -253,7 +263,13 @@ class Policy(Result, frozen=True, kw_only=True, tag="policy"):
     places: int = 0
     """With a budget: places in the rotation, one for each contact, the next power of two."""
     choices: list[Schedule]
-    """What could be chosen instead, with what it costs."""
+    """What could be chosen instead, with what it costs; while there is a budget it would not take effect."""
+    budgets: list[Budget]
+    """What all links could share, with what it costs."""
+    otherwise: Schedule | None = None
+    """What would hold if what decides now were dropped; None where that is the engine's default."""
+    asked: Schedule | None = None
+    """What was asked about, with what it would cost."""
 
 
 AnyResult = (

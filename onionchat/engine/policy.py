@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..control.replies import Policy, Schedule, Scope, Source
+from ..control.replies import Budget, Policy, Schedule, Scope, Source
 from ..errors import ControlError
 from ..protocol.constants import CELL_SIZE, MAX_TICK_MS, MIN_TICK_MS
 from ..protocol.pace import Level, Pace, rotation
@@ -24,11 +24,16 @@ OFFERED: Final = (
     Pace(tick_ms=5_000),
     Pace(tick_ms=15_000),
     Pace(tick_ms=30_000),
+    Pace(tick_ms=4_000, batch=2),
     Pace(tick_ms=8_000, batch=4),
+    Pace(tick_ms=16_000, batch=8),
     Pace(level=Level.POISSON),
     Pace(level=Level.BURST),
 )
 """What is shown as a choice, each with its cost; others can be set."""
+
+BUDGETS: Final = tuple(step * 10**power for power in range(2, 7) for step in (1, 2, 5))
+"""Bytes of cells per second for all links; shown are those that make a tick within its bounds."""
 
 
 class Policies:
@@ -96,18 +101,24 @@ class Policies:
 
     def pace(self, contact: ContactRecord | None, identity: bytes | None) -> tuple[Pace, Source]:
         """The schedule for a contact, for an identity's others, or (with neither) for all others."""
-        budget = self.settings.budget
-        if budget is not None:
-            _, tick_ms = rotation(budget, self._needed)
-            return Pace(tick_ms=min(MAX_TICK_MS, max(MIN_TICK_MS, tick_ms))), "budget"
-        if contact is not None and contact.pace is not None:
-            return contact.pace, "contact"
-        owner = self._owner(contact, identity)
-        if owner is not None and owner.pace is not None:
-            return owner.pace, "identity"
-        if self.settings.pace is not None:
-            return self.settings.pace, "vault"
-        return self._default, "engine"
+        return self._paces(contact, identity)[0]
+
+    def _paces(self, contact: ContactRecord | None, identity: bytes | None) -> list[tuple[Pace, Source]]:
+        """Every schedule that was set for it: what decides comes first, the engine's default last."""
+        owner, budget = self._owner(contact, identity), self.settings.budget
+        said: tuple[tuple[Pace | None, Source], ...] = (
+            (None if budget is None else self._share(budget), "budget"),
+            (None if contact is None else contact.pace, "contact"),
+            (None if owner is None else owner.pace, "identity"),
+            (self.settings.pace, "vault"),
+            (self._default, "engine"),
+        )
+        return [(pace, source) for pace, source in said if pace is not None]
+
+    def _share(self, budget: float) -> Pace:
+        """What a budget makes of each contact's link."""
+        _, tick_ms = rotation(budget, self._needed)
+        return Pace(tick_ms=min(MAX_TICK_MS, max(MIN_TICK_MS, tick_ms)))
 
     def hidden_by(self, contact: ContactRecord | None, identity: bytes | None) -> Scope | None:
         """The widest that hides us there."""
@@ -118,12 +129,12 @@ class Policies:
             return "identity"
         return "contact" if contact is not None and contact.hidden else None
 
-    def report(self, contact: ContactRecord | None, identity: bytes | None) -> Policy:
-        """The same for people and scripts."""
-        pace, source = self.pace(contact, identity)
+    def report(self, contact: ContactRecord | None, identity: bytes | None, *, more: int = 0) -> Policy:
+        """The same for people and scripts, with what could be chosen, where ``more`` contacts may come."""
+        (pace, source), *wider = self._paces(contact, identity)
         hider = self.hidden_by(contact, identity)
-        offered = OFFERED if pace in OFFERED else (pace, *OFFERED)
         budget = self.settings.budget
+        offered = OFFERED if pace in OFFERED or budget is not None else (pace, *OFFERED)
         return Policy(
             scope="contact" if contact is not None else "identity" if identity is not None else "vault",
             schedule=schedule(pace),
@@ -133,7 +144,20 @@ class Policies:
             budget=None if budget is None else budget / KILO,
             places=self.places,
             choices=[schedule(one) for one in offered],
+            budgets=[self.budget(one) for one in self._budgets(more)],
+            otherwise=schedule(wider[0][0]) if wider else None,
         )
+
+    def budget(self, budget: float) -> Budget:
+        """What a budget of so many bytes of cells per second would cost with the contacts that there are."""
+        places, _ = rotation(budget, self._needed)
+        return Budget(kilobytes=budget / KILO, places=places, schedule=schedule(self._share(budget)))
+
+    def _budgets(self, more: int) -> list[float]:
+        """The one that holds, and those that would do also when ``more`` contacts have come."""
+        needed, held = self._needed + more, self.settings.budget
+        fit: set[float] = {one for one in BUDGETS if MIN_TICK_MS <= rotation(one, needed)[1] <= MAX_TICK_MS}
+        return sorted(fit if held is None else fit | {held})
 
     def _owner(self, contact: ContactRecord | None, identity: bytes | None) -> IdentityRecord | None:
         return self._identities.get(contact.identity if contact is not None else identity or b"")

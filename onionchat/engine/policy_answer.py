@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ..control import replies, requests
 from ..errors import ControlError
 from ..protocol import commands as do
@@ -18,7 +20,7 @@ from ..protocol.contact import Contact
 from ..protocol.pace import Level, Pace
 from ..protocol.record import ContactRecord, IdentityRecord, SettingsRecord, pack
 from . import report
-from .policy import KILO
+from .policy import KILO, Policies, schedule
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -41,21 +43,26 @@ def answer_policy(
         )
     policies = engine.opened().policies
     record = contact.record if contact is not None else None
+    owner = identity.id if identity is not None else None
     holder: Holder = record or identity or policies.settings
+    held = holder.pace or policies.pace(record, owner)[0]
+    more = len(engine.opened().invitations)
+    asked: replies.Schedule | None = None
     match request:
+        case requests.PolicyShow():
+            asked = _cost(policies, request, held, more)
         case requests.ScheduleSet():
-            pace, _ = policies.pace(record, identity.id if identity is not None else None)
-            chosen = None if request.inherit else _chosen(request, holder.pace or pace)
+            chosen = None if request.inherit else _chosen(request, held)
             store_changes(engine, holder, pace=chosen, hidden=holder.hidden)
         case requests.PresenceSet(visible=visible):
             store_changes(engine, holder, pace=holder.pace, hidden=not visible)
         case requests.BudgetSet(kilobytes=kilobytes):
             budget = None if kilobytes is None else kilobytes * KILO
-            policies.check_budget(budget, more=len(engine.opened().invitations))
+            policies.check_budget(budget, more=more)
             store_changes(engine, policies.settings, budget=budget)
     if not isinstance(request, requests.PolicyShow):
         engine.reconsider()
-    return policies.report(record, identity.id if identity is not None else None)
+    return msgspec.structs.replace(policies.report(record, owner, more=more), asked=asked)
 
 
 def answer_window(
@@ -87,7 +94,22 @@ def answer_window(
     return report.contact(contact)
 
 
-def _chosen(request: requests.ScheduleSet, held: Pace) -> Pace:
+def _cost(policies: Policies, request: requests.PolicyShow, held: Pace, more: int) -> replies.Schedule | None:
+    """What is asked about, with its cost; None where nothing is."""
+    paced = (request.level, request.tick, request.batch) != (None, None, None)
+    if request.kilobytes is None:
+        return schedule(_chosen(request, held)) if paced else None
+    if paced:
+        raise ControlError(
+            "bad-request",
+            "a budget has no level, tick or batch of its own",
+            hint="ask about it alone",
+        )
+    policies.check_budget(request.kilobytes * KILO, more=more)
+    return policies.budget(request.kilobytes * KILO).schedule
+
+
+def _chosen(request: requests.ScheduleSet | requests.PolicyShow, held: Pace) -> Pace:
     return Pace(
         level=held.level if request.level is None else Level[request.level.upper()],
         tick_ms=held.tick_ms if request.tick is None else round(request.tick * KILO),

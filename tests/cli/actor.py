@@ -67,7 +67,14 @@ ADA = Identity(identity="aaaa1111", name="Ada", contacts=2)
 NEWS = Identity(identity="bbbb2222", name="News desk")
 EVERY_2_S = Schedule(level="constant", tick=2.0, batch=1, covered=True, delay=3.01, megabytes=97.6)
 BURST = Schedule(level="burst", tick=2.0, batch=1, covered=False, delay=0.01, megabytes=6.5)
-POLICY = Policy(scope="vault", schedule=EVERY_2_S, source="engine", visible=True, choices=[EVERY_2_S, BURST])
+POLICY = Policy(
+    scope="vault",
+    schedule=EVERY_2_S,
+    source="engine",
+    visible=True,
+    choices=[EVERY_2_S, BURST],
+    budgets=[],
+)
 BOB = Contact(
     contact="cafe0001",
     identity="aaaa1111",

@@ -104,6 +104,9 @@ def engine() -> Iterator[Actor]:
         (["policy", "Bob", "--inherit"], ScheduleSet(contact="cafe0001", inherit=True)),
         (["policy", "--budget", "20"], BudgetSet(kilobytes=20.0)),
         (["policy", "--budget", "0"], BudgetSet(kilobytes=None)),
+        (["policy", "--tick", "0.5", "--batch", "4", "--cost"], PolicyShow(tick=0.5, batch=4)),
+        (["policy", "Bob", "--level", "burst", "--cost"], PolicyShow(contact="cafe0001", level="burst")),
+        (["policy", "--budget", "20", "--cost"], PolicyShow(kilobytes=20.0)),
         (["presence", "hidden"], PresenceSet(visible=False)),
         (["presence", "visible", "Bob"], PresenceSet(visible=True, contact="cafe0001")),
         (

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from msgspec.structs import replace
 
-from onionchat.control.replies import Policy, Window, WindowState
+from onionchat.control.replies import Budget, Policy, Window, WindowState
 
-from .actor import BOB, BURST, POLICY, Actor, answer
+from .actor import BOB, BURST, EVERY_2_S, POLICY, Actor, answer
 
 
 @pytest.fixture
@@ -45,6 +45,51 @@ def test_a_budget_says_how_it_is_shared() -> None:
     assert "20 kB/s for all links, in a rotation of 8 places" in text
 
 
+def test_what_all_links_could_share_shows_what_it_costs() -> None:
+    shared = Budget(kilobytes=5.0, places=4, schedule=EVERY_2_S)
+    title, row = shown(replace(POLICY, budgets=[shared])).splitlines()[-2:]
+    assert title == "What all links could share (--budget), and what it costs:"
+    assert row.split("  ")[-3:] == [
+        "5 kB/s",
+        "2 s",
+        "a short message waits 3 s, 97.6 MB a day out for each contact on line",
+    ]
+
+
+def test_while_a_budget_holds_it_is_said_that_nothing_else_does() -> None:
+    text = shown(replace(POLICY, source="budget", budget=20.0, places=8, otherwise=BURST))
+    assert "it goes before every schedule" in text
+    assert "without it  burst, cells leave when something is sent: a short message waits 0.01 s" in text
+    assert "What could be chosen once there is no budget, and what it costs:" in text
+    assert "once there is no budget" not in shown(POLICY)
+    assert "without it" not in shown(POLICY)
+
+
+def test_what_is_asked_about_is_shown_with_its_cost_and_its_warning() -> None:
+    (row,) = [line for line in shown(replace(POLICY, asked=BURST)).splitlines() if "asked" in line]
+    assert row.startswith("asked     burst, cells leave when something is sent: a short message waits 0.01 s")
+    assert row.endswith("no protection against timing: whoever watches sees when something is sent")
+    assert "asked" not in shown(POLICY)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["policy", "Bob", "--level", "burst", "--cost"],
+        ["policy", "Bob", "--inherit", "--cost"],
+        ["policy", "--budget", "20", "--cost"],
+        ["policy", "--budget", "0", "--cost"],
+    ],
+    ids=" ".join,
+)
+def test_asking_for_the_cost_sets_nothing(engine: Actor, words: list[str]) -> None:
+    result = engine.run(*words)
+    assert result.exit_code == 0, result.output
+    kinds = [type(each).__name__ for each in engine.asked]
+    assert kinds.count("PolicyShow") == 1
+    assert not {"ScheduleSet", "BudgetSet"} & set(kinds)
+
+
 def test_who_hides_us_is_said() -> None:
     assert "hidden as this identity" in shown(replace(POLICY, visible=False, hidden_by="identity"))
 
@@ -62,6 +107,8 @@ def test_who_hides_us_is_said() -> None:
         ["policy", "--budget", "0.01"],
         ["policy", "--budget", "nan"],
         ["policy", "--batch", "3"],
+        ["policy", "--tick", "31", "--cost"],
+        ["policy", "--budget", "0.01", "--cost"],
         ["policy", "--level", "quick"],
         ["presence", "away"],
         ["window", "ask", "Bob", "60"],

@@ -14,7 +14,7 @@ import pytest
 from onionchat import errors
 from onionchat.control import code_of, limits
 from onionchat.control.notices import Notice
-from onionchat.control.replies import Failure, Reply, Result, Schedule, TorState, Window
+from onionchat.control.replies import Budget, Failure, Reply, Result, Schedule, TorState, Window
 from onionchat.control.requests import Request
 
 TEXT = (Path(__file__).parents[2] / "docs" / "control.md").read_text()
@@ -22,7 +22,7 @@ GROUPS: dict[str, list[type[msgspec.Struct]]] = {
     "Requests": [*Request.__subclasses__()],
     "Results": [*Result.__subclasses__()],
     "Notices": [*Notice.__subclasses__()],
-    "Objects": [Reply, Failure, TorState, Schedule, Window],
+    "Objects": [Reply, Failure, TorState, Schedule, Budget, Window],
 }
 STRUCTS = [(group, cls) for group, classes in GROUPS.items() for cls in classes]
 

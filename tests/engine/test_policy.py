@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onionchat.control.replies import Scope, Source
-from onionchat.engine.policy import OFFERED, Policies
+from onionchat.control.replies import Budget, Scope, Source
+from onionchat.engine.policy import OFFERED, Policies, schedule
 from onionchat.errors import ControlError
 from onionchat.protocol.constants import CELL_SIZE
 from onionchat.protocol.pace import Level, Pace
@@ -85,6 +85,66 @@ def test_what_is_offered_comes_with_its_cost_and_what_holds_is_among_it() -> Non
     burst = [one for one in report.choices if one.level == "burst"]
     assert [one.covered for one in burst] == [False]
     assert all(one.megabytes > 0 for one in report.choices)
+
+
+def test_every_level_and_every_batch_is_offered() -> None:
+    choices = policies().report(None, None).choices
+    assert {one.level for one in choices} == {"constant", "poisson", "burst"}
+    assert {one.batch for one in choices} == {1, 2, 4, 8}
+
+
+@pytest.mark.parametrize(
+    ("budget", "identity", "contact", "otherwise"),
+    [
+        (None, None, None, None),
+        (None, None, QUICK, SLOW),
+        (None, RANDOM, QUICK, RANDOM),
+        (CELL_SIZE, None, None, SLOW),
+        (CELL_SIZE, RANDOM, QUICK, QUICK),
+    ],
+)
+def test_what_would_hold_otherwise_is_told_with_its_cost(
+    budget: float | None, identity: Pace | None, contact: Pace | None, otherwise: Pace | None
+) -> None:
+    vault = None if otherwise is None else SLOW
+    held = policies(SettingsRecord(budget=budget, pace=vault), identity)
+    told = held.report(known(contact), None).otherwise
+    assert told == (None if otherwise is None else schedule(otherwise))
+
+
+def test_budgets_are_offered_with_what_comes_of_them() -> None:
+    held = policies()
+    for number in range(3):
+        held.seat(bytes([number]))
+    budgets = held.report(None, None).budgets
+    ticks = {0.5: 15_616, 1.0: 7_808, 2.0: 3_904, 5.0: 1_562, 10.0: 781, 20.0: 391}
+    assert budgets == [
+        Budget(kilobytes=kilobytes, places=4, schedule=schedule(Pace(tick_ms=tick_ms)))
+        for kilobytes, tick_ms in ticks.items()
+    ]
+    for one in budgets:
+        held.settings = SettingsRecord(budget=one.kilobytes * 1000)
+        report = held.report(None, None)
+        assert (report.schedule, report.places) == (one.schedule, one.places)
+
+
+@given(st.integers(0, 40), st.integers(0, 300))
+def test_no_budget_is_offered_that_would_be_refused(contacts: int, more: int) -> None:
+    held = policies()
+    for number in range(contacts):
+        held.seat(bytes([number]))
+    budgets = held.report(None, None, more=more).budgets
+    assert len(budgets) > 4
+    for one in budgets:
+        held.check_budget(one.kilobytes * 1000, more=more)
+        assert one.schedule.tick >= 0.25
+
+
+def test_the_budget_that_holds_is_among_what_is_offered_and_no_schedule_of_it() -> None:
+    report = policies(SettingsRecord(budget=777.0)).report(None, None)
+    assert report.budget == 0.777
+    assert report.budget in [one.kilobytes for one in report.budgets]
+    assert len(report.choices) == len(OFFERED)
 
 
 def test_a_budget_goes_before_every_schedule() -> None:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import trio
+from msgspec.structs import replace
 from trio.testing import MockClock
 
 from onionchat.control import notices, replies, requests
+from onionchat.engine.policy import schedule
 from onionchat.errors import ControlError
 from onionchat.protocol.pace import Level, Pace
 from onionchat.store import MemoryVault
@@ -172,6 +174,61 @@ async def test_a_budget_without_room_for_another_refuses_the_invite(tmp_path: Pa
         with pytest.raises(ControlError, match="less than a cell") as refused:
             ada.invite()
         assert "policy --budget" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("question", "meant"),
+    [
+        (requests.PolicyShow(level="burst"), Pace(level=Level.BURST, tick_ms=DEFAULT.tick_ms)),
+        (requests.PolicyShow(level="poisson", batch=8), Pace(level=Level.POISSON, batch=8)),
+        (requests.PolicyShow(tick=0.5, batch=2), Pace(tick_ms=500, batch=2)),
+        (requests.PolicyShow(kilobytes=0.5), Pace(tick_ms=3_904)),
+    ],
+    ids=["level", "level and batch", "tick and batch", "budget"],
+)
+async def test_asking_what_something_would_cost_changes_nothing(
+    tmp_path: Path, clock: MockClock, question: requests.PolicyShow, meant: Pace
+) -> None:
+    vault = Mortal()
+    async with people(tmp_path, vault, MemoryVault()) as (ada, bob):
+        await introduce(ada, bob)
+        before = policy(ada, requests.PolicyShow(contact=ada.handle))
+        commits = vault.commits
+        ada.told.clear()
+        shown = policy(ada, replace(question, contact=ada.handle))
+        assert shown.asked == schedule(meant)
+        assert replace(shown, asked=None) == before
+        assert policy(ada, requests.PolicyShow(contact=ada.handle)) == before
+        assert vault.commits == commits
+        assert not ada.told
+        assert sent_at(ada) == [(DEFAULT, 0, 0)]
+
+
+async def test_what_is_asked_about_is_what_would_come_of_it(tmp_path: Path, clock: MockClock) -> None:
+    async with people(tmp_path, MemoryVault(), MemoryVault()) as (ada, bob):
+        await introduce(ada, bob)
+        policy(ada, requests.ScheduleSet(level="poisson"))
+        asked = policy(ada, requests.PolicyShow(contact=ada.handle, tick=5.0)).asked
+        assert asked == policy(ada, requests.ScheduleSet(contact=ada.handle, tick=5.0)).schedule
+        assert asked == schedule(Pace(level=Level.POISSON, tick_ms=5_000))
+        shared = policy(ada, requests.PolicyShow(kilobytes=0.5)).asked
+        held = policy(ada, requests.BudgetSet(kilobytes=0.5))
+        assert shared == held.schedule
+        assert held.otherwise == schedule(Pace(level=Level.POISSON, tick_ms=DEFAULT.tick_ms))
+
+
+async def test_a_budget_that_would_be_refused_is_refused_when_it_is_asked_about(
+    tmp_path: Path, clock: MockClock
+) -> None:
+    async with people(tmp_path, MemoryVault(), MemoryVault()) as (ada, bob):
+        await introduce(ada, bob)
+        policy(ada, requests.PolicyShow(kilobytes=0.1))
+        ada.invite()
+        for request in (requests.PolicyShow(kilobytes=0.1), requests.BudgetSet(kilobytes=0.1)):
+            with pytest.raises(ControlError, match="less than a cell"):
+                ada.ask(request)
+        with pytest.raises(ControlError, match="no level, tick or batch"):
+            ada.ask(requests.PolicyShow(kilobytes=20.0, tick=1.0))
 
 
 async def test_a_policy_is_of_one_thing(tmp_path: Path, clock: MockClock) -> None:

@@ -103,7 +103,12 @@ class FakeEngine:
         self.identities: list[replies.Identity] = []
         self.contacts: list[replies.Contact] = []
         self.policy = replies.Policy(
-            scope="contact", schedule=EVERY_2_S, source="engine", visible=True, choices=[EVERY_2_S, BURST]
+            scope="contact",
+            schedule=EVERY_2_S,
+            source="engine",
+            visible=True,
+            choices=[EVERY_2_S, BURST],
+            budgets=[replies.Budget(kilobytes=5.0, places=4, schedule=EVERY_2_S)],
         )
         self.promise: str | None = None
         """What is told before the first message, where it was not yet."""
@@ -244,7 +249,9 @@ class FakeClient:
                 )
                 self.waiting.put_nowait(notices.InviteChanged(invite=invite, state="open"))
                 return invite
-            case requests.PolicyShow() | requests.ScheduleSet() | requests.PresenceSet():
+            case (
+                requests.PolicyShow() | requests.ScheduleSet() | requests.BudgetSet() | requests.PresenceSet()
+            ):
                 return engine.policy
             case requests.WindowAsk() | requests.WindowAnswer():
                 return contact(request.contact)

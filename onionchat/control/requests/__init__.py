@@ -52,7 +52,16 @@ from .people import (
     Shown,
     TimerTold,
 )
-from .wire import BudgetSet, Level, PolicyShow, PresenceSet, ScheduleSet, WindowAnswer, WindowAsk
+from .wire import (
+    BudgetSet,
+    Level,
+    PolicyShow,
+    PresenceSet,
+    ScheduleSet,
+    WindowAnswer,
+    WindowAsk,
+    WindowSeconds,
+)
 
 AnyRequest = (
     Status
@@ -151,4 +160,5 @@ __all__ = [
     "Watch",
     "WindowAnswer",
     "WindowAsk",
+    "WindowSeconds",
 ]

@@ -15,14 +15,23 @@ from .base import Handle, Request
 Level = Literal["constant", "poisson", "burst"]
 Tick = Annotated[float, msgspec.Meta(ge=MIN_TICK, le=MAX_TICK)]
 Batch = Literal[1, 2, 4, 8]
+Kilobytes = Annotated[float, msgspec.Meta(ge=MIN_BUDGET, le=MAX_BUDGET)]
 WindowSeconds = Literal[16, 32, 64, 128, 256, 512, 1024]
 
 
 class PolicyShow(Request, frozen=True, kw_only=True, tag="policy-show"):
-    """What holds for a contact, an identity, or (with neither) the vault. Reply: `replies.Policy`."""
+    """What holds for a contact, an identity, or (with neither) the vault. Reply: `replies.Policy`.
+
+    With ``level``, ``tick`` or ``batch``, or with ``kilobytes``, it says too what those would cost, were they
+    set there as by `ScheduleSet` or `BudgetSet`. Nothing is changed.
+    """
 
     contact: Handle | None = None
     identity: Handle | None = None
+    level: Level | None = None
+    tick: Tick | None = None
+    batch: Batch | None = None
+    kilobytes: Kilobytes | None = None
 
 
 class ScheduleSet(Request, frozen=True, kw_only=True, tag="schedule-set"):
@@ -46,7 +55,7 @@ class BudgetSet(Request, frozen=True, kw_only=True, tag="budget-set"):
     All links then go round in a fixed rotation, whatever else was set. With null each has its own tick again.
     """
 
-    kilobytes: Annotated[float, msgspec.Meta(ge=MIN_BUDGET, le=MAX_BUDGET)] | None = None
+    kilobytes: Kilobytes | None = None
 
 
 class PresenceSet(Request, frozen=True, kw_only=True, tag="presence-set"):

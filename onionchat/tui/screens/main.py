@@ -30,7 +30,7 @@ from .invites import AcceptSheet, InviteSheet
 from .lifetime import LifetimeSheet, MessageLifetimeSheet, PromiseSheet
 from .naming import DISPOSABLE, NEW, IdentitiesSheet, IdentitySheet, RenameSheet
 from .panel import Panel
-from .wire import WireSheet
+from .wire import of_the_open
 
 STARVED_S: Final = 30.0
 """How long it is mentioned that the engine had to wait for the processor."""
@@ -152,7 +152,7 @@ class MainScreen(Panel[None]):
         match action:
             case "make_invite" | "use_invite":
                 return model.identity is not None
-            case "lifetime" | "message_lifetime" | "wire":
+            case "lifetime" | "message_lifetime":
                 return model.conversation is not None
             case "write":
                 return model.conversation is not None and not self.composer.has_focus
@@ -367,10 +367,8 @@ class MainScreen(Panel[None]):
         self.composer.border_subtitle = f"this message: {wording.lifetime(chosen)}" if chosen else ""
 
     def action_wire(self) -> None:
-        """What the wire tells of the open conversation."""
-        contact = self.session.model.contacts.get(self.session.model.conversation or "")
-        if contact is not None:
-            self.app.push_screen(WireSheet(self.session, contact))
+        """What the wire tells of the open conversation, or of the identity."""
+        self.app.push_screen(of_the_open(self.session))
 
     def action_rename_contact(self) -> None:
         """The contact under the cursor."""
