@@ -51,6 +51,7 @@ class Connections:
         self._scopes: dict[int, trio.CancelScope] = {}
         self._waiting: list[_Turn] = []
         self._under_way = 0
+        self._ended = False
         self._threads = trio.CapacityLimiter(4 * DIALS_UNDER_WAY)  # some hang in a tor that does
 
     def __len__(self) -> int:
@@ -65,14 +66,14 @@ class Connections:
             deliver: takes what happens.
             seen: when the contact was on line; of those that wait, who was seen last is dialled first.
         """
-        self._scopes[link] = trio.CancelScope()
+        self._open(link)
         turn = _Turn(unseen=-seen, link=link)
         heapq.heappush(self._waiting, turn)
         self._nursery.start_soon(self._serve, link, partial(self._dial, link, connect, turn), deliver)
 
     def accept(self, link: int, connection: socket.socket, deliver: Deliver) -> None:
         """Read from a connection that somebody made; says `LinkEnded` at its end."""
-        self._scopes[link] = trio.CancelScope()
+        self._open(link)
         self._sockets[link] = connection
         self._nursery.start_soon(self._serve, link, None, deliver)
 
@@ -97,6 +98,17 @@ class Connections:
     def close(self, link: int) -> None:
         """End a connection at once, also one that is being dialled."""
         if link in self._scopes:
+            self._scopes[link].cancel()
+
+    def end(self) -> None:
+        """End all connections at once; what is dialled or accepted from now on ends as soon as it begins."""
+        self._ended = True
+        for scope in self._scopes.values():
+            scope.cancel()
+
+    def _open(self, link: int) -> None:
+        self._scopes[link] = trio.CancelScope()
+        if self._ended:
             self._scopes[link].cancel()
 
     async def _serve(self, link: int, dial: Callable[[], Awaitable[bool]] | None, deliver: Deliver) -> None:
