@@ -37,6 +37,12 @@ class Faulty(MemoryVault):
     def __init__(self) -> None:
         super().__init__()
         self.error: StoreError | None = None
+        self.full = False
+        """Whether it says so before anything is tried."""
+
+    def require_room(self) -> None:
+        if self.full:
+            raise DiskFull("no room")
 
     def commit(self, puts: Sequence[Record] = (), drops: Sequence[Name] = ()) -> None:
         if self.error is not None:
