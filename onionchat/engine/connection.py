@@ -51,8 +51,8 @@ class Connections:
         self._scopes: dict[int, trio.CancelScope] = {}
         self._waiting: list[_Turn] = []
         self._under_way = 0
-        self._ended = False
         self._threads = trio.CapacityLimiter(4 * DIALS_UNDER_WAY)  # some hang in a tor that does
+        self._ended = False
 
     def __len__(self) -> int:
         return len(self._sockets)
@@ -66,14 +66,14 @@ class Connections:
             deliver: takes what happens.
             seen: when the contact was on line; of those that wait, who was seen last is dialled first.
         """
-        self._open(link)
+        self._scopes[link] = trio.CancelScope()
         turn = _Turn(unseen=-seen, link=link)
         heapq.heappush(self._waiting, turn)
         self._nursery.start_soon(self._serve, link, partial(self._dial, link, connect, turn), deliver)
 
     def accept(self, link: int, connection: socket.socket, deliver: Deliver) -> None:
         """Read from a connection that somebody made; says `LinkEnded` at its end."""
-        self._open(link)
+        self._scopes[link] = trio.CancelScope()
         self._sockets[link] = connection
         self._nursery.start_soon(self._serve, link, None, deliver)
 
@@ -106,14 +106,11 @@ class Connections:
         for scope in self._scopes.values():
             scope.cancel()
 
-    def _open(self, link: int) -> None:
-        self._scopes[link] = trio.CancelScope()
-        if self._ended:
-            self._scopes[link].cancel()
-
     async def _serve(self, link: int, dial: Callable[[], Awaitable[bool]] | None, deliver: Deliver) -> None:
         try:
-            with self._scopes[link]:
+            with self._scopes[link] as scope:
+                if self._ended:
+                    scope.cancel()
                 if dial is not None and await dial():
                     deliver(events.DialSucceeded(link=link))
                 dial = None  # it holds the address, and the link may outlive the vault's being open
