@@ -30,6 +30,7 @@ from .lifetime import allow_off, keep, meant, timer_told
 from .lock import lock, lock_after, lock_default
 from .panic import burn_everything
 from .policy_answer import PolicyRequest, answer_policy, answer_window
+from .room import require_room
 from .unlock_answer import Unlocker
 
 T = TypeVar("T")
@@ -155,6 +156,7 @@ class Answers:
                 return self._about_contact(self._contact(request.contact), request)
 
     def _about_contact(self, contact: Contact, request: ContactRequest) -> replies.AnyResult:
+        require_room(self._engine, contact, request)
         match request:
             case requests.ContactRemove():
                 self._engine.opened().burn(contact)

@@ -122,6 +122,15 @@ class Book:
                 timeline = contact.talk.timeline
                 yield Record(Name("gist", scope, b""), pack(timeline.gist), timeline.gist_until)
 
+    def require_room(self, contact: Contact) -> None:
+        """Refuse to begin what the disk may have no room for; of a disposable identity nothing is there.
+
+        Raises:
+            StoreError: nothing was tried.
+        """
+        if not self.identities[contact.record.identity].disposable:
+            self._vault.require_room()
+
     def note_time(self, after: float) -> None:
         """Have the vault remember what time it is, ``after`` so many seconds without that.
 

@@ -52,6 +52,7 @@ class Connections:
         self._waiting: list[_Turn] = []
         self._under_way = 0
         self._threads = trio.CapacityLimiter(4 * DIALS_UNDER_WAY)  # some hang in a tor that does
+        self._ended = False
 
     def __len__(self) -> int:
         return len(self._sockets)
@@ -99,9 +100,17 @@ class Connections:
         if link in self._scopes:
             self._scopes[link].cancel()
 
+    def end(self) -> None:
+        """End all connections at once; what is dialled or accepted from now on ends as soon as it begins."""
+        self._ended = True
+        for scope in self._scopes.values():
+            scope.cancel()
+
     async def _serve(self, link: int, dial: Callable[[], Awaitable[bool]] | None, deliver: Deliver) -> None:
         try:
-            with self._scopes[link]:
+            with self._scopes[link] as scope:
+                if self._ended:
+                    scope.cancel()
                 if dial is not None and await dial():
                     deliver(events.DialSucceeded(link=link))
                 dial = None  # it holds the address, and the link may outlive the vault's being open

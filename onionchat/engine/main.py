@@ -35,10 +35,9 @@ from .server import ControlServer
 
 STARVED_SECONDS = 0.25
 MAX_SECRET = 4096
-GRACE_SECONDS = 1.0
-"""Beyond one tick, for the close cells to leave."""
 MAX_GRACE_SECONDS = 3.0
-"""The launcher kills an engine that takes too long, and ending tor takes its time, too."""
+"""For close cells to leave, where a tick is longer: the launcher kills an engine that takes too long, and
+ending tor takes its time, too."""
 
 
 def main(argv: list[str], kind: type[Engine] = Engine) -> int:
@@ -155,9 +154,7 @@ async def _serve(
                 await nursery.start(server.serve)
                 await stop.wait()
                 tell(notices.Stopping())
-                if not engine.burned:
-                    with trio.move_on_after(min(plan.tick + GRACE_SECONDS, MAX_GRACE_SECONDS)):
-                        await engine.sender.finish_all()
+                await go_offline(engine)
                 await server.drain()
             finally:
                 server.close()
@@ -168,6 +165,13 @@ async def _serve(
     if engine.failure is not None:
         raise engine.failure
     return engine.burned
+
+
+async def go_offline(engine: Engine) -> None:
+    """End every link within one tick, and let no other begin; who has burned everything waits for none."""
+    if not engine.burned:
+        await engine.sender.finish_all(MAX_GRACE_SECONDS)
+    engine.connections.end()
 
 
 async def _live(engine: Engine, answers: Answers, nursery: trio.Nursery, passphrase_fd: int | None) -> None:

@@ -189,13 +189,24 @@ class Sender:
             self._release(link)
             self._send(Drop(link=link))
 
-    async def finish_all(self) -> None:
-        """Let a close cell leave on every link."""
-        self._idle = trio.Event()
+    async def finish_all(self, most: float) -> None:
+        """Let a close cell leave on every link, and end those on which none did within one tick of theirs.
+
+        Args:
+            most: seconds after which a link with a longer tick ends, too.
+        """
+        self._idle, begun = trio.Event(), trio.current_time()
         for link in list(self._links):
             self._send(Finish(link=link))
-        if self._links:
-            await self._idle.wait()
+        ticks = sorted(
+            (min(sending.pace.tick_ms / 1000, most), link) for link, sending in self._links.items()
+        )
+        for tick, link in ticks:
+            with trio.move_on_at(begun + tick):
+                await self._idle.wait()
+            if link in self._links:
+                self.drop(link)
+                self._on_ended(link)
 
     def _send(self, message: ToMetronome, descriptors: list[int] | None = None) -> bool:
         if self._channel is None:

@@ -68,6 +68,10 @@ class Whereabouts:
         self._fleeting -= gone
         return bool(noted)
 
+    def require_room(self) -> None:
+        """See `Vault.require_room`."""
+        self._vault.require_room()
+
     def expire(self, now: float) -> int:
         """See `Vault.expire`; for right after opening, when nothing lives in memory."""
         return self._vault.expire(now)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,6 +80,15 @@ def reserve(descriptor: int, size: int) -> None:
     """Have room for ``size`` bytes set aside on the disk, so that a later write in place cannot lack it."""
     with own_words("set room aside"):
         os.posix_fallocate(descriptor, 0, size)
+
+
+def room_at(descriptor: int) -> int:
+    """Bytes that a user without privileges may still write where this file lies; a quota may leave less."""
+    with own_words("look at its disk"):
+        found = os.fstatvfs(descriptor)
+    if not found.f_blocks:  # it says nothing of itself: one in memory without a bound, for example
+        return sys.maxsize
+    return found.f_bavail * found.f_frsize
 
 
 def truncate(descriptor: int, size: int) -> None:

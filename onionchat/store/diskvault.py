@@ -27,6 +27,10 @@ from .tree import KeyTree
 from .unlocking import Unlocking
 from .ways import Keyring
 
+ROOM: Final = 1024 * 1024
+"""Bytes that are to be free before anything is begun: more than a commit with the longest text takes, which
+is stored twice and padded, beside a session, and by which the key tree may grow."""
+
 _ROW_AD: Final = b"onionchat/1 row of the vault"
 
 
@@ -78,6 +82,12 @@ class DiskVault:
                 (slot, seal(entries[slot].key, record.encode(), ad=_row_ad(slot), random=self._random))
             )
         self._change(entries, rows, freed)
+
+    def require_room(self) -> None:
+        """See `Vault.require_room`."""
+        self._require_usable()
+        if self._tree.room < ROOM:
+            raise DiskFull("the disk has no room for what the vault must keep")
 
     def expire(self, now: float) -> int:
         """See `Vault.expire`. As many syncs as any erasure has."""

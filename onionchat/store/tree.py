@@ -131,6 +131,11 @@ class KeyTree:
         """Page by page, the tags at each place."""
         return map(tags_in, self._pages)
 
+    @property
+    def room(self) -> int:
+        """Bytes that the disk has left for the vault."""
+        return disk.room_at(self._keys)
+
     def key(self, slot: int) -> bytes:
         """The message key of a slot that is taken."""
         page, place = divmod(slot, SLOTS_PER_PAGE)

@@ -31,6 +31,14 @@ class Vault(Protocol):
             StoreError: the vault is of no more use until it is opened again.
         """
 
+    def require_room(self) -> None:
+        """Refuse where a commit with the longest text in it might not fit; nothing is written for it.
+
+        Raises:
+            DiskFull: there may be no room.
+            StoreError: the disk does not say, or the vault is of no more use.
+        """
+
     def expire(self, now: float) -> int:
         """Erase all values that have ended at ``now``, in one commit and without opening any.
 
@@ -85,6 +93,9 @@ class MemoryVault:
             self._wipe(record.name)
             self._values[record.name] = bytearray(record.value)
             self._ends[record.name] = record.until
+
+    def require_room(self) -> None:
+        """See `Vault.require_room`; never refuses."""
 
     def expire(self, now: float) -> int:
         """See `Vault.expire`."""

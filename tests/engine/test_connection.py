@@ -109,6 +109,27 @@ async def test_a_dial_that_is_given_up_at_once_is_never_made() -> None:
         lines.end(2)
 
 
+async def test_nothing_begins_after_the_end() -> None:
+    lines = Lines()
+    ended: list[events.Event] = []
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with theirs:
+        async with trio.open_nursery() as nursery:
+            connections = Connections(nursery, NoSender())
+            connections.end()
+            lines.end(1)
+            connections.dial(1, lines.connector(1), ended.append, seen=0.0)
+            connections.accept(2, ours, ended.append)
+            await trio.testing.wait_all_tasks_blocked()
+            said, there = sorted(map(str, ended)), len(connections)
+            nursery.cancel_scope.cancel()
+        assert said == [str(events.LinkEnded(link=link)) for link in (1, 2)]
+        assert there == 0
+        assert lines.begun.empty()
+        assert theirs.recv(1) == b""
+
+
 async def test_a_dial_that_is_given_up_calls_nobody_any_more() -> None:
     ours, theirs = socket.socketpair()
     begun, over = SimpleQueue[None](), SimpleQueue[bytes]()

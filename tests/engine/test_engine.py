@@ -37,6 +37,12 @@ class Faulty(MemoryVault):
     def __init__(self) -> None:
         super().__init__()
         self.error: StoreError | None = None
+        self.full = False
+        """Whether it says so before anything is tried."""
+
+    def require_room(self) -> None:
+        if self.full:
+            raise DiskFull("no room")
 
     def commit(self, puts: Sequence[Record] = (), drops: Sequence[Name] = ()) -> None:
         if self.error is not None:
@@ -330,9 +336,9 @@ async def test_stopping_waits_for_no_link_that_ended_by_itself(
     async with people(tmp_path, MemoryVault(), MemoryVault()) as (ada, bob):
         await introduce(ada, bob)
         monkeypatch.setattr(core.PlayedMetronome, "_end", deaf)
-        with trio.fail_after(10):
+        with trio.fail_after(1.5):  # a link that goes on is given its tick, 2 s
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(ada.engine.sender.finish_all)
+                nursery.start_soon(ada.engine.sender.finish_all, 60.0)
                 await trio.sleep(1)
                 await bob.kill()
 

@@ -6,8 +6,10 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator
 
+import pytest
 import trio
 import trio.testing
+from trio.testing import MockClock
 
 from onionchat.engine.launch import Launch
 from onionchat.engine.sender import Sender
@@ -30,10 +32,16 @@ from onionchat.metronome import (
 from onionchat.metronome.channel import MAX_DATAGRAM
 from onionchat.protocol.pace import Level, Pace
 
+from . import core
 from .core import until
 
 KEY = bytes(range(32))
 PACE = Pace(batch=4)
+
+
+@pytest.fixture
+def clock() -> MockClock:
+    return core.clock()
 
 
 class Given(Launch):
@@ -188,12 +196,34 @@ async def test_close_cells_leave_on_every_link() -> None:
         made.begin(2)
         made.heard()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(made.sender.finish_all)
+            nursery.start_soon(made.sender.finish_all, 60.0)
             await trio.testing.wait_all_tasks_blocked()
             assert made.heard() == [Finish(link=1), Finish(link=2)]
             for link in (1, 2):
                 made.launch.given[-1].send(encode(Ended(link=link, reason=Reason.FINISHED)))
         assert made.told == [("ended", 1), ("ended", 2)]
+
+
+async def test_a_link_on_which_no_close_cell_left_within_its_tick_is_dropped(clock: MockClock) -> None:
+    async with rig() as made:
+        for link, tick_ms in ((1, 4_000), (2, 500), (3, 30_000), (4, 2_000)):
+            made.begin(link, Pace(tick_ms=tick_ms))
+        made.heard()
+        begun = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(made.sender.finish_all, 3.0)
+            await trio.testing.wait_all_tasks_blocked()
+            assert made.heard() == [Finish(link=link) for link in (1, 2, 3, 4)]
+            made.launch.given[-1].send(encode(Ended(link=4, reason=Reason.FINISHED)))
+            await trio.sleep(0.4)
+            assert made.told == [("ended", 4)]
+            await trio.sleep(0.2)
+            assert made.told == [("ended", 4), ("ended", 2)]
+            await trio.sleep(2.3)
+            assert made.told == [("ended", 4), ("ended", 2)]
+        assert trio.current_time() == pytest.approx(begun + 3.0)
+        assert made.told == [("ended", 4), ("ended", 2), ("ended", 1), ("ended", 3)]
+        assert made.heard() == [Drop(link=2), Drop(link=1), Drop(link=3)]
 
 
 async def test_a_metronome_that_is_gone_ends_every_link_and_another_takes_its_place() -> None:

@@ -1,4 +1,4 @@
-"""Two engines and two metronomes, whole and real, in simulated time: what leaves, when, and how large.
+"""Two or three engines and their metronomes, whole and real, in simulated time: what leaves, when, how large.
 
 A metronome's own loop is turned by a task: where it would wait for the engine, the task waits instead.
 """
@@ -16,14 +16,19 @@ import trio
 from onionchat.control import replies, requests
 from onionchat.engine.connection import Connections
 from onionchat.errors import ConnectionLost
+from onionchat.metronome.channel import Ended, Reason, ToEngine
 from onionchat.metronome.edge import ProcessEdge
 from onionchat.metronome.loop import Arrival, Metronome, Outlet
+from onionchat.protocol.contact import Contact
 from onionchat.store import MemoryVault
 from tests.engine import core
 from tests.engine.core import Person, people, until
 
 LEAD, CELLS = 6, 24
 """Batches of each side that leave before those that count, and how many count."""
+GRID_SECONDS = 60.0
+"""With a budget: the moment from which batches count. All links' slots lie on one grid of the engine's, so a
+batch's delay follows from the moment, and not from how long its link has been there."""
 MOST_SECONDS = 150
 """In simulated time: a link that carries less until then has come to a standstill."""
 
@@ -37,18 +42,21 @@ class Later(Exception):
 
 @dataclass
 class Trace:
-    """What left on one link, in one direction: seconds since its beginning, and bytes."""
+    """What left on one link, in one direction: moments of the simulated clock, and bytes."""
 
+    link: int
     began: float
     sent: list[tuple[float, int]] = field(default_factory=list)
     ended: bool = False
 
     def note(self, at: float, size: int) -> None:
-        self.sent.append((round(at - self.began, 6), size))
+        self.sent.append((at, size))
 
-    @property
-    def counted(self) -> list[tuple[float, int]]:
-        return self.sent[LEAD : LEAD + CELLS]
+    def counted(self, since: float | None) -> list[tuple[float, int]]:
+        """What counts, by seconds since the link began; or what left ``since`` a moment, by its moments."""
+        if since is None:
+            return [(round(at - self.began, 6), size) for at, size in self.sent[LEAD : LEAD + CELLS]]
+        return [(round(at, 6), size) for at, size in self.sent if at >= since][:CELLS]
 
 
 class RecordingOutlet:
@@ -79,6 +87,8 @@ class SimulatedEdge(ProcessEdge):
         super().__init__(channel)
         self._ahead = 0.0
         self.traces: list[Trace] = []
+        self.reasons: list[Reason] = []
+        """Why links ended."""
 
     def clock(self) -> float:
         return max(trio.current_time(), self._ahead)
@@ -94,8 +104,13 @@ class SimulatedEdge(ProcessEdge):
         arrival = super().receive(0.0)
         if arrival is None or arrival.outlet is None:
             return arrival
-        self.traces.append(Trace(self.clock()))
+        self.traces.append(Trace(arrival.message.link, self.clock()))
         return replace(arrival, outlet=RecordingOutlet(arrival.outlet, self.traces[-1], self.clock))
+
+    def report(self, message: ToEngine) -> None:
+        if isinstance(message, Ended):
+            self.reasons.append(message.reason)
+        super().report(message)
 
 
 class TurnedMetronome:
@@ -135,39 +150,88 @@ Deed = tuple[float, int, Action]
 
 
 async def wire(
-    folder: Path, deeds: Sequence[Deed] = (), *, schedule: requests.ScheduleSet | None = None
+    folder: Path,
+    deeds: Sequence[Deed] = (),
+    *,
+    schedule: requests.AnyRequest | None = None,
+    eve: bool = False,
 ) -> list[list[tuple[float, int]]]:
-    """What both sides' links carried while ``deeds`` were done; all that an observer of both could see."""
+    """What the link of the first two carried while ``deeds`` were done: all that an observer could see.
+
+    ``eve``: a third person is a contact of the first, too.
+    """
     TurnedMetronome.made = []
+    since = GRID_SECONDS if isinstance(schedule, requests.BudgetSet) else None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(core, "PlayedMetronome", TurnedMetronome)
-        patch.setattr(Connections, "send", _recorded(Connections.send))
-        async with people(folder, MemoryVault(), MemoryVault()) as pair:
-            for person in pair:
+        async with people(folder, *(MemoryVault() for _ in range(3 if eve else 2))) as group:
+            ada, *others = group
+            for person in group:
                 person.identity()
                 person.ask(schedule or requests.PolicyShow())
-            pair[1].accept(pair[0].invite())
-            traces = [metronome.edge.traces for metronome in TurnedMetronome.made]
-            await until(lambda: all(links and len(links[-1].sent) >= LEAD for links in traces))
-            living = [links[-1] for links in traces]  # another link would begin with the same seed
+            for other in others:
+                other.accept(ada.invite())
+            await until(lambda: all(links and len(links[-1].sent) >= LEAD for links in _begun()))
+            await until(lambda: all(len(trace.sent) >= LEAD for trace in _links(group)))
+            await trio.sleep_until(since or 0.0)
+            living = _links(group)[:2]
+            patch.setattr(Connections, "send", _recorded(Connections.send, group, living))
             start = trio.current_time()
             for offset, who, act in sorted(deeds, key=lambda deed: deed[0]):
                 await trio.sleep_until(start + offset)
-                act(pair[who])
+                act(group[who])
             for _ in range(MOST_SECONDS):  # each look costs real time
-                if all(trace.ended or len(trace.sent) >= LEAD + CELLS for trace in living):
+                if all(trace.ended or len(trace.counted(since)) == CELLS for trace in living):
                     break
                 await trio.sleep(1)
-            return [trace.counted for trace in living]
+            return [trace.counted(since) for trace in living]
 
 
-def _recorded(send: Callable[[Connections, int, bytes], None]) -> Callable[[Connections, int, bytes], None]:
-    """What an engine writes by itself counts, too: once there is a link, it writes nothing."""
+def _begun() -> list[list[Trace]]:
+    return [metronome.edge.traces for metronome in TurnedMetronome.made]
+
+
+def _links(group: Sequence[Person]) -> list[Trace]:
+    """What leaves on the links of the first person with each of the others, there and back.
+
+    Where one of them is not there yet, a trace on which nothing left stands for it.
+    """
+    ada, *others = group
+    pairs = [pair for other in others for pair in ((ada, other), (other, ada))]
+    return [_link(group.index(one), contact_of(one, other)) or Trace(0, 0.0) for one, other in pairs]
+
+
+def _link(person: int, contact: Contact | None) -> Trace | None:
+    if contact is None or contact.active is None:
+        return None
+    traces = TurnedMetronome.made[person].edge.traces
+    return next((trace for trace in traces if trace.link == contact.active.number), None)
+
+
+def contact_of(person: Person, other: Person) -> Contact | None:
+    """Who ``other`` is to ``person``; nobody before both have been introduced."""
+    theirs = {contact.onion.public for contact in other.engine.opened().contacts.values()}
+    ours = person.engine.opened().contacts.values()
+    return next((contact for contact in ours if contact.record.peer_onion in theirs), None)
+
+
+def _recorded(
+    send: Callable[[Connections, int, bytes], None], group: Sequence[Person], living: Sequence[Trace]
+) -> Callable[[Connections, int, bytes], None]:
+    """What an engine writes by itself counts, too: once there is a link, it writes nothing.
+
+    With a third person, who may come and go, that is another matter.
+    """
+    ada, _, *others = group
 
     def noted(connections: Connections, link: int, cell: bytes) -> None:
-        for metronome in TurnedMetronome.made:
-            if metronome.edge.traces and len(metronome.edge.traces[-1].sent) >= LEAD:
-                metronome.edge.traces[-1].note(trio.current_time(), len(cell))
+        aside = False
+        for other in others:
+            contact = contact_of(ada, other)
+            hers = contact is not None and connections is ada.engine.connections and link in contact.links
+            aside = aside or hers or connections is other.engine.connections
+        for trace in () if aside else living:
+            trace.note(trio.current_time(), len(cell))
         send(connections, link, cell)
 
     return noted

@@ -274,6 +274,7 @@ def test_a_failed_write_ends_its_own_link_only(takes: Callable[[bytes], int], re
     assert run.outlets[0].ended == "abort"
     assert [report.link for report in run.edge.left] == [1] * len(run.outlets[1].sent)
     assert len(run.outlets[1].sent) >= 19
+    assert run.outlets[1].sent == play(links=2).outlets[1].sent
 
 
 def test_more_than_may_wait_ends_the_link() -> None:

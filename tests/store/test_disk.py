@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +56,16 @@ def test_reserved_room_is_there(descriptor: int) -> None:
     disk.reserve(descriptor, 100_000)
     assert disk.size_of(descriptor) == 100_000
     assert os.fstat(descriptor).st_blocks * 512 >= 100_000
+
+
+@pytest.mark.parametrize(("blocks", "room"), [(1000, 3 * 4096), (0, sys.maxsize)])
+def test_the_room_is_what_is_left_for_somebody_without_privileges(
+    descriptor: int, monkeypatch: pytest.MonkeyPatch, blocks: int, room: int
+) -> None:
+    assert disk.room_at(descriptor) > 0
+    said = os.statvfs_result((1024, 4096, blocks, 50, 3, 0, 0, 0, 0, 255))
+    monkeypatch.setattr(os, "fstatvfs", lambda _: said)
+    assert disk.room_at(descriptor) == room
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:

@@ -14,11 +14,18 @@ from pathlib import Path
 import pytest
 
 from onionchat.errors import DiskFull
-from onionchat.store import Record
+from onionchat.protocol.constants import MAX_TEXT_BYTES
+from onionchat.store import Record, disk
+from onionchat.store.diskvault import ROOM
+from onionchat.store.page import SLOTS_PER_PAGE
 
 from .kit import create, everything, note, put_all, reopen
 
 STATE = {note(number): b"value %d" % number for number in range(100)}
+
+
+def sizes(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_size for path in (folder / "vault" / "sealed").iterdir()}
 
 
 @contextmanager
@@ -49,6 +56,37 @@ def test_a_limit_is_met_at_any_point_of_a_large_commit(tmp_path: Path, above: in
     vault = reopen(tmp_path / "vault")
     assert len(everything(vault)) == len(expected) + len(many)
     vault.close()
+
+
+def test_room_is_asked_for_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault = create(tmp_path / "vault")
+    put_all(vault, STATE)
+    before = sizes(tmp_path)
+    for room in (0, ROOM - 1):
+        monkeypatch.setattr(disk, "room_at", lambda _, room=room: room)
+        with pytest.raises(DiskFull):
+            vault.require_room()
+    assert sizes(tmp_path) == before
+    vault.commit(drops=[note(1)])  # erasing asks for none
+    assert len(everything(vault)) == len(STATE) - 1
+    monkeypatch.setattr(disk, "room_at", lambda _: ROOM)
+    vault.require_room()
+    vault.close()
+
+
+def test_the_room_that_is_asked_for_holds_the_longest_text_where_the_key_tree_grows(tmp_path: Path) -> None:
+    vault = create(tmp_path / "vault")
+    put_all(vault, {note(number): b"" for number in range(33 * SLOTS_PER_PAGE)})
+    vault.close()
+    vault = reopen(tmp_path / "vault")
+    before = sizes(tmp_path)
+    vault.commit([Record(note(9000 + number), bytes(MAX_TEXT_BYTES + 500)) for number in range(3)])
+    after = sizes(tmp_path)
+    vault.close()
+    assert after["keys"] > before["keys"]
+    assert ROOM / 4 < sum(after.values()) - sum(before.values()) < ROOM
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="mounting needs root")
