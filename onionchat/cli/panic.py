@@ -87,13 +87,13 @@ def _burn(session: Session) -> None:
 
 
 def _removed(folder: Path, *, there: bool) -> bool:
-    """Remove the files of a vault, if there is one, and say whether there was.
+    """Remove the files of a vault, or what an earlier burn left of one, and say whether there was any.
 
     Raises:
         StoreError: they are not ours to remove.
     """
-    from ..engine.panic import remove_rest
-    from ..store import burn_vault, finish_burn
+    from ..engine.panic import remove_rest, remove_traces
+    from ..store import burn_vault, finish_burn, vault_exists
 
     with suppress(OSError):  # that others could look in is no reason to leave anything for them
         folder.chmod(0o700)
@@ -102,6 +102,8 @@ def _removed(folder: Path, *, there: bool) -> bool:
         there = finish_burn(folder) or there
         if there:
             burn_vault(folder)  # once more, if the engine wrote another root meanwhile
+        if there or not vault_exists(folder):  # the vault's files go before tor's, which may be left
+            there = remove_traces(folder) or there
             remove_rest(folder)
     finally:
         lock.release()
