@@ -24,6 +24,7 @@ from ..control.notices import AnyNotice, Stopping, VaultChanged
 from ..control.replies import Done, StatusReport
 from ..control.requests import Here, Lock, Stop, VaultBurn
 from ..errors import ControlError, OnionchatError
+from . import TO_BURN
 from .commands import Commands
 from .screens.backup import BackupSheet
 from .screens.choosing import MakeVaultScreen
@@ -52,7 +53,8 @@ PANICS: Final = 3
 APART_SECONDS: Final = 0.1
 """A key that is held down comes again sooner than that, but for the first time."""
 SURE: Final = "f12 {} more: everything is burned at once, and nothing brings it back"
-NOT_BURNED: Final = "nothing was burned from here; in a shell: onionchat panic"
+BURN_SECONDS: Final = 3.0
+"""What an engine may take to say that everything is burned."""
 STOPPED: Final = "The engine has ended. Nobody can reach you until onionchat is started again."
 
 
@@ -113,6 +115,7 @@ class OnionchatApp(App[None]):
         self._leaving = False
         self._stopping = False
         self._said_stopped = False
+        self._status = 0
         self._panics = 0
         self._panicked_at = -SURE_SECONDS
         self._here_at = 0.0
@@ -291,17 +294,14 @@ class OnionchatApp(App[None]):
 
     @work
     async def _burn(self) -> None:
+        """Ask the engine; where none says that it did it, whoever opened the window does it without one."""
         self._leaving = self._said_stopped = True  # the window closes without a word
-        try:
-            await self.session.ask(VaultBurn(), Done)
-        except OnionchatError as error:
-            if self._stopping:
-                return
-            self._leaving = self._said_stopped = False
-            if isinstance(self.screen, Panel):
-                self.screen.note.complain(ControlError("engine-gone", error.message, hint=NOT_BURNED))
-        else:
-            self.exit()
+        self._status = TO_BURN
+        with suppress(OnionchatError, TimeoutError):
+            async with asyncio.timeout(BURN_SECONDS):
+                await self.session.ask(VaultBurn(), Done)
+            self._status = 0
+        self.exit(return_code=self._status)
 
     def action_help_quit(self) -> None:
         """Ctrl+c ends most programs; here it says what does."""
@@ -342,7 +342,7 @@ class OnionchatApp(App[None]):
         Who asked to quit, with all in memory, was told already.
         """
         said, self._said_stopped = self._said_stopped, True
-        self.exit(message=None if self._amnesic or said else STOPPED)
+        self.exit(return_code=self._status, message=None if self._amnesic or said else STOPPED)
 
     def _fatal_error(self) -> None:
         """A bug: one line without a traceback, because that would print what people wrote."""

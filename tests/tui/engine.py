@@ -110,6 +110,8 @@ class FakeEngine:
         self.invites: list[replies.Invite] = []
         self.conversations: dict[str, list[replies.Message]] = {}
         self.refuse: dict[type[AnyRequest], ControlError] = {}
+        self.silent: set[type[AnyRequest]] = set()
+        """What it never answers."""
         self.running = True
         self.asked: list[AnyRequest] = []
         self.clients: list[FakeClient] = []
@@ -181,8 +183,7 @@ class FakeClient:
             raise ControlError("engine-gone", "the engine ended the connection")
         engine.asked.append(request)
         await asyncio.sleep(0)
-        if type(request) in engine.refuse:
-            raise engine.refuse[type(request)]
+        await self._be_difficult(type(request))
         match request:
             case requests.Status():
                 return self._status()
@@ -205,6 +206,12 @@ class FakeClient:
                 return replies.Conversation(messages=engine.conversations.get(request.contact, []))
             case _:
                 return self._change(request)
+
+    async def _be_difficult(self, kind: type[AnyRequest]) -> None:
+        if kind in self.engine.silent:
+            await asyncio.Event().wait()
+        if kind in self.engine.refuse:
+            raise self.engine.refuse[kind]
 
     def _status(self) -> replies.StatusReport:
         engine = self.engine

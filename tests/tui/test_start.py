@@ -27,7 +27,7 @@ from onionchat.tui.widgets.bars import KeyBar, Note
 from onionchat.tui.widgets.entry import Entry, Secret
 
 from ..client.authenticator import Authenticator
-from .engine import FakeEngine, contact, identity, lines, message, shown
+from .engine import FakeEngine, contact, identity, lines, message, shown, until
 
 
 @pytest.fixture
@@ -497,19 +497,46 @@ async def test_everything_is_burned_by_a_key_that_is_pressed_three_times(
     assert app._exit_renderables == []  # the terminal keeps no word of it
 
 
-async def test_what_could_not_be_burned_is_said(engine: FakeEngine) -> None:
+async def press_to_burn(engine: FakeEngine, pilot: Pilot[None]) -> None:
+    for _ in range(3):
+        engine.time += 1
+        await pilot.press("f12")
+    await pilot.pause()
+
+
+async def test_what_no_engine_burned_is_left_to_who_opened_the_window(engine: FakeEngine) -> None:
     app = engine.app()
     async with app.run_test() as pilot:
         await pilot.pause()
         engine.die()
         await pilot.pause()
         assert isinstance(app.screen, GoneScreen)
-        for _ in range(3):
-            engine.time += 1
-            await pilot.press("f12")
+        await press_to_burn(engine, pilot)
+    assert app.return_code == tui.TO_BURN
+    assert app._exit_renderables == []
+
+
+async def test_so_it_is_where_the_engine_stops_instead(engine: FakeEngine) -> None:
+    app = engine.app()
+    async with app.run_test() as pilot:
         await pilot.pause()
-        assert "nothing was burned from here; in a shell: onionchat panic" in shown(app).lower()
-        assert app.is_running
+        engine.refuse[requests.VaultBurn] = ControlError("disk-full", "the disk is full")
+        engine.say(notices.Stopping())
+        await press_to_burn(engine, pilot)
+    assert app.return_code == tui.TO_BURN
+
+
+async def test_so_it_is_where_the_engine_does_not_answer(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("onionchat.tui.app.BURN_SECONDS", 0.0)
+    engine.silent.add(requests.VaultBurn)
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await press_to_burn(engine, pilot)
+        await until(pilot, lambda: app.return_code is not None)
+    assert app.return_code == tui.TO_BURN
 
 
 async def test_locking_blanks_the_screen_and_forgets_what_was_known(engine: FakeEngine) -> None:
