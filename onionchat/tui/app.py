@@ -27,6 +27,7 @@ from ..errors import ControlError, OnionchatError
 from . import TO_BURN
 from .commands import Commands
 from .screens.backup import BackupSheet
+from .screens.blank import BlankScreen
 from .screens.choosing import MakeVaultScreen
 from .screens.confirm import Choice, ConfirmSheet
 from .screens.gone import GoneScreen, TryAgain
@@ -219,10 +220,11 @@ class OnionchatApp(App[None]):
             await self.session.ask(Here(), Done)
 
     async def _show(self, screen: Screen[Any]) -> None:
-        """Put ``screen`` in the place of all others."""
-        while len(self.screen_stack) > 1:
-            await self.pop_screen()
+        """Put ``screen`` in the place of all others, of which none is seen once more on the way."""
+        others = [self.pop_screen() for _ in self.screen_stack[1:]]
         await self.push_screen(screen)
+        for other in others:
+            await other
 
     # the way out
 
@@ -271,14 +273,18 @@ class OnionchatApp(App[None]):
                 screen.note.say(said)
 
     def action_lock(self) -> None:
-        """Lock the vault; the notice of it blanks the screen."""
+        """Lock the vault, with nothing on screen from now on; the notice of it leads to unlocking."""
         self._lock()
 
     @work
     async def _lock(self) -> None:
+        blank = BlankScreen(self.session)
+        await self.push_screen(blank)
         try:
             await self.session.ask(Lock(), Done)
         except OnionchatError as error:
+            while blank in self.screen_stack:
+                await self.pop_screen()
             if isinstance(self.screen, Panel):
                 self.screen.note.complain(error)
 
@@ -319,7 +325,8 @@ class OnionchatApp(App[None]):
         if action in {"backup", "ways"}:
             return isinstance(self.screen, MainScreen) and not self._amnesic
         if action == "lock":
-            return any(isinstance(screen, MainScreen) for screen in self.screen_stack)
+            open_here = any(isinstance(screen, MainScreen) for screen in self.screen_stack)
+            return open_here and not any(isinstance(screen, BlankScreen) for screen in self.screen_stack)
         return True
 
     def _confirm_stop(self, title: str, sentence: str) -> None:

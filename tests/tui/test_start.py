@@ -18,8 +18,10 @@ from onionchat.client.phrase import new_recovery_words
 from onionchat.control import notices, replies, requests
 from onionchat.control.limits import MAX_PASSPHRASE
 from onionchat.errors import ConfigError, ControlError
+from onionchat.tui.screens.blank import BlankScreen
 from onionchat.tui.screens.choosing import MakeVaultScreen, RecoverScreen, RestoreScreen
 from onionchat.tui.screens.gone import GoneScreen
+from onionchat.tui.screens.lifetime import LifetimeSheet
 from onionchat.tui.screens.main import MainScreen
 from onionchat.tui.screens.naming import IdentitySheet
 from onionchat.tui.screens.unlock import UnlockScreen
@@ -550,9 +552,8 @@ async def test_locking_blanks_the_screen_and_forgets_what_was_known(engine: Fake
         app.copy_to_clipboard("a secret to hand over")
         assert "a secret of theirs" in shown(app)
         await pilot.press("f9")
-        await pilot.pause()
+        await until(pilot, lambda: isinstance(app.screen, UnlockScreen))
         assert engine.of(requests.Lock) == [requests.Lock()]
-        assert isinstance(app.screen, UnlockScreen)
         assert "secret" not in shown(app)
         assert not any(isinstance(screen, MainScreen) for screen in app.screen_stack)
         model = app.session.model
@@ -567,6 +568,48 @@ async def test_locking_blanks_the_screen_and_forgets_what_was_known(engine: Fake
         assert "a secret of ours" not in shown(app)
 
 
+async def test_the_screen_is_blank_before_an_engine_that_is_busy_has_answered(engine: FakeEngine) -> None:
+    engine.identities = [identity()]
+    engine.contacts = [contact()]
+    engine.conversations["c1"] = [message("01", "a secret of theirs")]
+    engine.silent.add(requests.Lock)
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert "a secret of theirs" in shown(app)
+        await pilot.press("f9")
+        await until(pilot, lambda: isinstance(app.screen, BlankScreen))
+        await until(pilot, lambda: "F12 three times" in shown(app))
+        assert "secret" not in shown(app)
+        assert "Bob" not in shown(app)
+        await pilot.press("f9", *"correct", "enter")  # typed too early: it goes nowhere
+        await pilot.pause()
+        assert len(engine.of(requests.Lock)) == 1
+        assert engine.of(requests.Send) == []
+        assert isinstance(app.screen, BlankScreen)
+        engine.say(notices.VaultChanged(vault="locked"))
+        await until(pilot, lambda: isinstance(app.screen, UnlockScreen))
+        assert not any(isinstance(screen, MainScreen) for screen in app.screen_stack)
+
+
+async def test_a_sheet_that_is_answered_meanwhile_leaves_the_screen_blank(engine: FakeEngine) -> None:
+    engine.identities = [identity()]
+    engine.contacts = [contact()]
+    engine.silent.add(requests.Lock)
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+t")
+        await pilot.pause()
+        sheet = app.screen
+        assert isinstance(sheet, LifetimeSheet)
+        await pilot.press("f9")
+        await until(pilot, lambda: isinstance(app.screen, BlankScreen))
+        sheet.dismiss(contact())
+        await pilot.pause()
+        assert isinstance(app.screen, BlankScreen)
+
+
 async def test_a_vault_that_locked_itself_blanks_the_screen_below_a_sheet(engine: FakeEngine) -> None:
     engine.identities = [identity()]
     app = engine.app()
@@ -576,8 +619,7 @@ async def test_a_vault_that_locked_itself_blanks_the_screen_below_a_sheet(engine
         await pilot.pause()
         engine.vault = "locked"
         engine.say(notices.VaultChanged(vault="locked"))
-        await pilot.pause()
-        assert isinstance(app.screen, UnlockScreen)
+        await until(pilot, lambda: isinstance(app.screen, UnlockScreen))
 
 
 async def test_a_sheet_does_not_keep_the_vault_from_being_locked(engine: FakeEngine) -> None:
@@ -586,8 +628,7 @@ async def test_a_sheet_does_not_keep_the_vault_from_being_locked(engine: FakeEng
     async with app.run_test() as pilot:
         await pilot.pause()
         await pilot.press("ctrl+g", "f9")
-        await pilot.pause()
-        assert isinstance(app.screen, UnlockScreen)
+        await until(pilot, lambda: isinstance(app.screen, UnlockScreen))
         await pilot.press("f9")  # there is nothing to lock here
         await pilot.pause()
         assert len(engine.of(requests.Lock)) == 1
@@ -612,6 +653,8 @@ async def test_what_cannot_be_locked_says_so(engine: FakeEngine) -> None:
     async with app.run_test() as pilot:
         await pilot.pause()
         await pilot.press("f9")
-        await pilot.pause()
-        assert "it cannot be locked – stop it" in shown(app)
+        await until(pilot, lambda: "it cannot be locked – stop it" in shown(app))
         assert isinstance(app.screen, MainScreen)
+        await pilot.press("f9")  # and it can be tried again
+        await until(pilot, lambda: len(engine.of(requests.Lock)) == 2)
+        await until(pilot, lambda: isinstance(app.screen, MainScreen))
