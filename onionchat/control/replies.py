@@ -231,7 +231,7 @@ class TimerPromise(Result, frozen=True, kw_only=True, tag="timer-promise"):
     """What lifetimes promise, and what not."""
 
     first: bool
-    """Whether nobody has asked before in this vault: then the words are to be shown."""
+    """Whether nobody has read them yet in this vault: then the words are to be shown."""
     words: str
 
 

@@ -106,7 +106,7 @@ class FakeEngine:
             scope="contact", schedule=EVERY_2_S, source="engine", visible=True, choices=[EVERY_2_S, BURST]
         )
         self.promise: str | None = None
-        """What is told before the first message, where it was not yet."""
+        """What is told before the first message, where nobody has read it yet."""
         self.invites: list[replies.Invite] = []
         self.conversations: dict[str, list[replies.Message]] = {}
         self.refuse: dict[type[AnyRequest], ControlError] = {}
@@ -261,7 +261,8 @@ class FakeClient:
                 return met
             case requests.ContactRename():
                 return contact(request.contact, request.name)
-            case requests.TimerTold():
+            case requests.TimerTold(read=read):
+                engine.promise = None if read else engine.promise
                 return replies.TimerPromise(first=engine.promise is not None, words=engine.promise or "")
             case requests.SetLifetime() | requests.Keep():
                 return _kept(request)
