@@ -31,6 +31,7 @@ from .screens.blank import BlankScreen
 from .screens.choosing import MakeVaultScreen
 from .screens.confirm import Choice, ConfirmSheet
 from .screens.gone import GoneScreen, TryAgain
+from .screens.locking import LockingSheet
 from .screens.main import MainScreen
 from .screens.panel import Panel, prose
 from .screens.start import Opened, Start
@@ -86,6 +87,7 @@ class OnionchatApp(App[None]):
             priority=True,
             tooltip="Put the keys out of memory: nothing can be read or sent until you unlock.",
         ),
+        Binding("f10", "locking", "Locking", tooltip="When the vault locks itself, and what may live on."),
         Binding(
             "f12",
             "panic",
@@ -272,6 +274,10 @@ class OnionchatApp(App[None]):
             if isinstance(screen, MainScreen):  # the sheet may still lie over it
                 screen.note.say(said)
 
+    def action_locking(self) -> None:
+        """When the vault locks itself."""
+        self.push_screen(LockingSheet(self.session))
+
     def action_lock(self) -> None:
         """Lock the vault, with nothing on screen from now on; the notice of it leads to unlocking."""
         self._lock()
@@ -320,7 +326,7 @@ class OnionchatApp(App[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What is for the conversations alone; the vault can be locked over a sheet, too."""
-        if action == "stop_engine":
+        if action in {"stop_engine", "locking"}:
             return isinstance(self.screen, MainScreen)
         if action in {"backup", "ways"}:
             return isinstance(self.screen, MainScreen) and not self._amnesic

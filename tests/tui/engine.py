@@ -99,6 +99,7 @@ class FakeEngine:
         self.tor = READY
         self.services, self.reachable = 2, 2
         self.clock_behind = 0.0
+        self.lock_after, self.lock_receives, self.receiving = 0, False, 0
         self.elsewhere = 0
         self.identities: list[replies.Identity] = []
         self.contacts: list[replies.Contact] = []
@@ -226,6 +227,9 @@ class FakeClient:
             reachable=engine.reachable,
             tick=2.0,
             clock_behind=engine.clock_behind,
+            lock_after=engine.lock_after,
+            lock_receives=engine.lock_receives,
+            receiving=engine.receiving,
             elsewhere=engine.elsewhere,
         )
 
@@ -287,6 +291,10 @@ class FakeClient:
         match request:
             case requests.IdentityBurn():
                 self.waiting.put_nowait(notices.IdentityRemoved(identity=request.identity))
+            case requests.LockAfter(seconds=seconds):
+                engine.lock_after = seconds or 0
+            case requests.LockDefault(receive=receive):
+                engine.lock_receives = receive
             case requests.Lock():
                 engine.vault = "locked"
                 self.waiting.put_nowait(notices.VaultChanged(vault="locked"))
