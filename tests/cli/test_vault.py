@@ -100,6 +100,8 @@ def test_a_security_key_is_added_and_taken_back(engine: Actor, key: Authenticato
     assert "Touch the security key." in result.stderr
     request = engine.asked_for(VaultSecurityKey)
     assert request.security_key == security_key.secret_of(key, request.credential, AtTerminal())
+    again = engine.json("vault", "security-key", "add", "--passphrase-fd", holding("p"))
+    assert again == {"type": "done"}
     assert engine.run("vault", "security-key", "remove", "--passphrase-fd", holding("p")).exit_code == 0
     assert engine.asked[-1] == VaultSecurityKey(id=engine.asked[-1].id, passphrase="p")
 
