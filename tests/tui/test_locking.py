@@ -26,7 +26,8 @@ def engine() -> FakeEngine:
 async def open_sheet(app: OnionchatApp, pilot: Pilot[None]) -> None:
     await pilot.pause()
     await pilot.press("f10")
-    await until(pilot, lambda: isinstance(app.screen, LockingSheet))
+    await pilot.pause()
+    assert isinstance(app.screen, LockingSheet)
     await until(pilot, lambda: "one moment" not in shown(app, "#locking"))
 
 
@@ -34,12 +35,12 @@ async def test_the_vault_is_set_to_lock_itself_and_no_longer(engine: FakeEngine)
     app = engine.app()
     async with app.run_test(size=(80, 30)) as pilot:
         await open_sheet(app, pilot)
-        assert "The vault locks only when you lock it" in shown(app)
-        assert "never lock by itself (now)" in shown(app)
+        assert "The vault locks only when you lock it" in shown(app, "#sheet")
+        assert "never lock by itself (now)" in shown(app, "#sheet")
         await pilot.press("down", "enter")
         await until(pilot, lambda: "when nobody was there for 5 minutes." in shown(app, "#locking"))
-        assert "· the vault locks itself when nobody was there for 5 minutes" in shown(app)
-        assert "lock when nobody was there for 5 minutes (now)" in shown(app)
+        assert "· the vault locks itself when nobody was there for 5 minutes" in shown(app, "#sheet")
+        assert "lock when nobody was there for 5 minutes (now)" in shown(app, "#sheet")
         await pilot.press(*["down"] * 4, "enter")
         await until(pilot, lambda: "only when you lock it" in shown(app, "#locking"))
         assert engine.of(LockAfter) == [LockAfter(seconds=300), LockAfter(seconds=None)]
@@ -53,7 +54,7 @@ async def test_links_receive_on_locking_and_no_longer(engine: FakeEngine) -> Non
     async with app.run_test(size=(80, 30)) as pilot:
         await open_sheet(app, pilot)
         assert "nobody was there for 10 minutes. Links end then" in shown(app, "#locking")
-        assert "(now)" not in shown(app)
+        assert "(now)" not in shown(app, "#sheet")
         await pilot.press(*["down"] * 6, "enter")
         await until(pilot, lambda: "stay up" in shown(app, "#locking"))
         await pilot.press("enter")
@@ -66,12 +67,12 @@ async def test_messages_without_end_are_allowed_and_forbidden(engine: FakeEngine
     async with app.run_test(size=(80, 30)) as pilot:
         await open_sheet(app, pilot)
         await pilot.press("end", "up", "enter")
-        await until(pilot, lambda: "messages may live without end, where you choose it" in shown(app))
+        await until(pilot, lambda: "messages may live without end, where" in shown(app, "#sheet"))
         engine.refuse[AllowOff] = ControlError(
             "still-off", "messages with Bob live without end", hint="set it"
         )
         await pilot.press("end", "enter")
-        await until(pilot, lambda: "messages with Bob live without end – set it" in shown(app))
+        await until(pilot, lambda: "messages with Bob live without end – set it" in shown(app, "#sheet"))
         assert engine.of(AllowOff) == [AllowOff(allowed=True), AllowOff(allowed=False)]
 
 
@@ -81,7 +82,7 @@ async def test_what_is_in_memory_only_is_not_locked(engine: FakeEngine) -> None:
     async with app.run_test(size=(80, 30)) as pilot:
         await open_sheet(app, pilot)
         assert "cannot be locked" in shown(app, "#locking")
-        assert "nobody was there" not in shown(app)
+        assert "nobody was there" not in shown(app, "#sheet")
         await pilot.press("enter")
         await until(pilot, lambda: engine.of(AllowOff) == [AllowOff(allowed=True)])
 
@@ -92,7 +93,8 @@ async def test_what_holds_cannot_be_learnt_and_that_is_said(engine: FakeEngine) 
         await pilot.pause()
         engine.refuse[requests.Status] = ControlError("too-slow", "the engine is too busy")
         await pilot.press("f10")
-        await until(pilot, lambda: "the engine is too busy" in shown(app))
+        await pilot.pause()
+        await until(pilot, lambda: "the engine is too busy" in shown(app, "#sheet"))
 
 
 @pytest.mark.parametrize(
