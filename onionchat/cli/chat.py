@@ -59,9 +59,15 @@ def _kept(session: Session, options: EngineOptions) -> int:
 
     if not answers(session.socket):
         start_engine(session.vault, options)
-    from ..tui import run
+    from ..tui import TO_BURN, run
 
-    return run(session.socket, stop_command=session.naming("onionchat stop"))
+    status = run(session.socket, stop_command=session.naming("onionchat stop"))
+    if status != TO_BURN:
+        return status
+    from .panic import burn_all
+
+    burn_all(session)
+    return 0
 
 
 def _amnesic(session: Session, options: EngineOptions) -> int:
@@ -81,9 +87,10 @@ def _amnesic(session: Session, options: EngineOptions) -> int:
         finally:
             os.close(theirs)
         try:
-            from ..tui import run
+            from ..tui import TO_BURN, run
 
-            return run(session.socket, amnesic=True)
+            status = run(session.socket, amnesic=True)
+            return 0 if status == TO_BURN else status  # it ends here, and with it all that there was
         finally:
             os.close(ours)
             end(process)

@@ -55,7 +55,7 @@ def send(session: Session, contact: str, text: str | None, lifetime: Lifetime | 
         if len(text) > MAX_TEXT:
             raise ConfigError(f"the text is longer than {MAX_TEXT:,} characters", hint="send it in parts")
         session.secrets.append(text)
-        _promise(client)
+        _promise(session, client)
         queued = ask(client, Send(contact=known.contact, text=text, lifetime=lifetime), Message)
     session.print(queued, lambda: f"{queued.message}  {queued.state}")
 
@@ -191,14 +191,21 @@ def watch(session: Session, shown: bool) -> None:
     raise engine_gone()
 
 
-def _promise(client: Client) -> None:
-    """Before the first message of a vault: what lifetimes promise, and what not."""
+def _promise(session: Session, client: Client) -> None:
+    """Before the first message of a vault: what lifetimes promise, and what not; until somebody sees it."""
     from ..control.replies import TimerPromise
     from ..control.requests import TimerTold
 
     told = ask(client, TimerTold(), TimerPromise)
     if told.first:
-        click.echo(told.words, err=True)
+        click.echo(session.naming(told.words), err=True)
+        if _is_seen():
+            ask(client, TimerTold(read=True), TimerPromise)
+
+
+def _is_seen() -> bool:
+    """Whether what is said beside the answer appears at a terminal."""
+    return sys.stderr.isatty()
 
 
 def _message(client: Client, contact: str, word: str) -> str:

@@ -1,5 +1,7 @@
 """``onionchat panic``, and ``onionchat burn vault``, which asks first: everything goes, whatever it takes.
 
+The chat does the same where no engine answers its key.
+
 Laws: the keys on the disk are destroyed before anything is asked or waited for; an engine that does not do
 its part is ended, with the launcher above it. Processes are ended by their id: who holds the vault's lock.
 """
@@ -58,6 +60,18 @@ def vault(session: Session, sure: bool) -> None:
 
 def _burn(session: Session) -> None:
     from ..control.replies import Done
+
+    if not burn_all(session):
+        raise StoreError(f"there is no vault in {session.vault}", hint="name its folder with --vault")
+    session.print(Done(), lambda: "Everything was burned.")
+
+
+def burn_all(session: Session) -> bool:
+    """Burn the vault with its engine, or without; say whether there was anything to burn.
+
+    Raises:
+        StoreError: something is left, which it names.
+    """
     from ..store import LOCK_FILE, destroy_keys, vault_exists
 
     there, failure = False, None
@@ -81,19 +95,17 @@ def _burn(session: Session) -> None:
             raise
     if failure is not None:
         raise failure
-    if not there:
-        raise StoreError(f"there is no vault in {session.vault}", hint="name its folder with --vault")
-    session.print(Done(), lambda: "Everything was burned.")
+    return there
 
 
 def _removed(folder: Path, *, there: bool) -> bool:
-    """Remove the files of a vault, if there is one, and say whether there was.
+    """Remove the files of a vault, or what an earlier burn left of one, and say whether there was any.
 
     Raises:
         StoreError: they are not ours to remove.
     """
-    from ..engine.panic import remove_rest
-    from ..store import burn_vault, finish_burn
+    from ..engine.panic import remove_rest, remove_traces
+    from ..store import burn_vault, finish_burn, vault_exists
 
     with suppress(OSError):  # that others could look in is no reason to leave anything for them
         folder.chmod(0o700)
@@ -102,6 +114,8 @@ def _removed(folder: Path, *, there: bool) -> bool:
         there = finish_burn(folder) or there
         if there:
             burn_vault(folder)  # once more, if the engine wrote another root meanwhile
+        if there or not vault_exists(folder):  # the vault's files go before tor's, which may be left
+            there = remove_traces(folder) or there
             remove_rest(folder)
     finally:
         lock.release()

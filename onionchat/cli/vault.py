@@ -54,7 +54,10 @@ def new_option(command: Command) -> Command:
 @json_option
 @pass_session
 def show(session: Session) -> None:
-    """See what unlocks the vault; locked, it does not show all."""
+    """See what unlocks the vault, but never whether a second passphrase burns it.
+
+    Locked, it cannot tell of recovery words either.
+    """
     from ..control.replies import VaultWays
     from ..control.requests import VaultShow
 
@@ -288,7 +291,6 @@ def _look(ways: VaultWays) -> str:
         ("key file", _needed(ways.key_file)),
         ("security key", _needed(bool(ways.credential))),
         ("recovery words", _there(ways.recovery)),
-        ("duress", _there(ways.duress)),
     ]
     if ways.wait:
         rows.append(("wait", f"{ways.wait:.0f} s before the next try, after wrong passphrases"))

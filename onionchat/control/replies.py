@@ -81,7 +81,7 @@ class StatusReport(Result, frozen=True, kw_only=True, tag="status"):
 
 
 class VaultWays(Result, frozen=True, kw_only=True, tag="vault-ways"):
-    """What unlocks the vault."""
+    """What unlocks the vault; of a passphrase that burns never whether there is one."""
 
     key_file: bool
     """Whether a key file is asked for beside the passphrase."""
@@ -95,8 +95,6 @@ class VaultWays(Result, frozen=True, kw_only=True, tag="vault-ways"):
     """Seconds until a passphrase is tried again, after wrong ones."""
     recovery: bool | None = None
     """Whether there are recovery words; null while locked, for the folder does not show it."""
-    duress: bool | None = None
-    """Whether there is a passphrase that burns; null while locked."""
 
 
 class Backup(Result, frozen=True, kw_only=True, tag="backup"):
@@ -243,7 +241,7 @@ class TimerPromise(Result, frozen=True, kw_only=True, tag="timer-promise"):
     """What lifetimes promise, and what not."""
 
     first: bool
-    """Whether nobody has asked before in this vault: then the words are to be shown."""
+    """Whether nobody has read them yet in this vault: then the words are to be shown."""
     words: str
 
 

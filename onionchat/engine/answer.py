@@ -146,8 +146,8 @@ class Answers:
                 return make_backup(self._engine, request)
             case requests.AllowOff(allowed=allowed):
                 return allow_off(self._engine, allowed=allowed)
-            case requests.TimerTold():
-                return timer_told(self._engine)
+            case requests.TimerTold(read=read):
+                return timer_told(self._engine, read=read)
             case (
                 requests.PolicyShow() | requests.ScheduleSet() | requests.PresenceSet() | requests.BudgetSet()
             ):

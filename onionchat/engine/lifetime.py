@@ -6,6 +6,7 @@ without end unless the vault's user allowed that before.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from ..control import replies, requests
@@ -13,6 +14,8 @@ from ..errors import ControlError
 from ..protocol import events
 from ..protocol.constants import OFF, ONCE
 from ..protocol.contact import Contact
+from .doctor import Machine
+from .doctor_disk import disk_findings
 from .policy_answer import store_changes
 
 if TYPE_CHECKING:
@@ -21,8 +24,9 @@ if TYPE_CHECKING:
 TIMER_WORDS: Final = (
     "Messages vanish after their lifetime: yours when it has passed since delivery, theirs when it has "
     "passed since you read them, and all of them four weeks after that time at the latest, read or not. What "
-    "is gone cannot be read again, not even with your passphrase. But your contact can copy or photograph "
-    "what they read, and a changed program can keep it: lifetimes do not bind your contact."
+    "is gone cannot be read again from this vault, not even with your passphrase; but old copies of the "
+    "disk, and some disks by themselves, keep it: onionchat doctor tells. And your contact can copy or "
+    "photograph what they read, and a changed program can keep it: lifetimes do not bind your contact."
 )
 
 
@@ -77,10 +81,13 @@ def allow_off(engine: Engine, *, allowed: bool) -> replies.Done:
     return replies.Done()
 
 
-def timer_told(engine: Engine) -> replies.TimerPromise:
-    """What lifetimes promise; that it was told is stored before."""
+def timer_told(engine: Engine, *, read: bool) -> replies.TimerPromise:
+    """What lifetimes promise, and what of this machine breaks it; ``read``: somebody knows it now."""
     settings = engine.opened().policies.settings
-    first = not settings.timer_told
-    if first:
+    if read and not settings.timer_told:
         store_changes(engine, settings, timer_told=True)
-    return replies.TimerPromise(first=first, words=TIMER_WORDS)
+    if settings.timer_told:
+        return replies.TimerPromise(first=False, words=TIMER_WORDS)
+    harm = [one for one in disk_findings(Machine(), Path(engine.plan.vault)) if one.verdict == "bad"]
+    words = [TIMER_WORDS, *(f"Here they do: {one.text}. What to do: {one.hint}." for one in harm)]
+    return replies.TimerPromise(first=True, words=" ".join(words))

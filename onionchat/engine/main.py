@@ -24,7 +24,7 @@ from ..control import control_socket, notices, run_folder
 from ..crypto.passphrase import DEFAULT_COST, MIB
 from ..crypto.stack import wipe_stack
 from ..errors import ConfigError, ConnectionLost, CryptoError, OnionchatError, StoreError, TransportError
-from ..store import DiskVault, MemoryVault, VaultLock, finish_burn, vault_exists
+from ..store import LOCK_FILE, DiskVault, MemoryVault, VaultLock, finish_burn, vault_exists
 from .answer import Answers
 from .engine import Engine
 from .launch import Launch
@@ -88,10 +88,13 @@ async def _run(kind: type[Engine], plan: Plan, channel: int, secrets: tuple[int 
             f"the path of the vault has a space in it: {plan.vault}",
             hint="tor takes none there; choose a folder without: --vault",
         )
+    was_here = (folder / LOCK_FILE).is_file()  # what lies in a folder that is new to us is somebody else's
     lock, burned = VaultLock.acquire(folder), False
     try:
-        if finish_burn(folder):
+        cut_short = finish_burn(folder)
+        if cut_short or (was_here and not vault_exists(folder)):  # a vault's files go before tor's
             remove_traces(folder)
+        if cut_short:
             sys.stderr.write(
                 "onionchat: the vault was being burned when power or process ended; it is done now\n"
             )

@@ -69,11 +69,17 @@ def block_panic() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, PANIC)
 
 
-def remove_traces(folder: Path) -> None:
-    """What is left beside a vault that was burned: tor's data and the count of wrong passphrases."""
+def remove_traces(folder: Path) -> bool:
+    """What is left beside a vault that was burned: tor's data and the count of wrong passphrases.
+
+    Returns:
+        Whether there was any of it.
+    """
+    there = any((folder / name).exists() for name in ("tor", TRIES_FILE))
     shutil.rmtree(folder / "tor", ignore_errors=True)
     with contextlib.suppress(OSError):
         (folder / TRIES_FILE).unlink(missing_ok=True)
+    return there
 
 
 def remove_rest(folder: Path) -> None:

@@ -1,7 +1,8 @@
 """What the requests about unlocking do: opening the vault, recovering it, and changing what opens it.
 
 Laws: every passphrase that comes in is tried under `Patience`; a change needs the passphrase again, also
-while the vault is open.
+while the vault is open. Whether a second passphrase burns is told to nobody: who forces an unlocking would
+learn it.
 """
 
 from __future__ import annotations
@@ -113,13 +114,12 @@ class Unlocker:
 
     def _show(self) -> replies.VaultWays:
         vault = self._engine.vault
+        recovery: bool | None = None
         if isinstance(vault, DiskVault):
             ways = vault.unlocking
-            needs, cost = ways.needs, ways.cost
-            inside: dict[str, bool] = {"recovery": ways.has_recovery, "duress": ways.has_duress}
+            needs, cost, recovery = ways.needs, ways.cost, ways.has_recovery
         elif vault is None and vault_exists(self._folder):
             needs, cost = vault_needs(self._folder)
-            inside = {}
         elif vault is None:
             raise ControlError(
                 "no-vault", "there is no vault yet", hint="make it: onionchat unlock --create", exit_code=4
@@ -132,7 +132,7 @@ class Unlocker:
             memory=cost.memory // MIB,
             passes=cost.passes,
             wait=self._patience.wait(),
-            **inside,
+            recovery=recovery,
         )
 
     def _require_locked(self) -> None:

@@ -112,7 +112,7 @@ def introduce(you: Station, friend: Station, bootstrap: float, tell: Progress) -
         PeerUnreachable: they did not.
     """
     for station in (you, friend):  # what is typed first is a message: nobody is there to read this before it
-        station.ask(TimerTold(), TimerPromise)
+        station.ask(TimerTold(read=True), TimerPromise)
     mine = you.ask(IdentityCreate(name=YOU), Identity).identity
     theirs = friend.ask(IdentityCreate(name=FRIEND), Identity).identity
     tell(_ENGINES, "publishing an invite")

@@ -55,11 +55,6 @@ class Unlocking:
         """Whether there are recovery words."""
         return bool(self._keyring.recovery)
 
-    @property
-    def has_duress(self) -> bool:
-        """Whether there is a passphrase that burns."""
-        return bool(self._keyring.duress)
-
     def require(self, passphrase: str) -> None:
         """Refuse what is not the vault's passphrase.
 

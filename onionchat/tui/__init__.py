@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+TO_BURN: Final = 9
+"""Exit status: everything is to be burned, and no engine said that it did it."""
 _TALKATIVE: Final = ("TEXTUAL", "TEXTUAL_LOG", "TEXTUAL_SCREENSHOT", "TEXTUAL_PRESS")
 """With these Textual would write down, or tell a developer's console, what happens in the window."""
 
@@ -21,7 +23,7 @@ def run(
     conversation: str | None = None,
     stop_command: str = "onionchat stop",
 ) -> int:
-    """Show the TUI for the engine at ``socket``, until the user leaves. Returns an exit status.
+    """Show the TUI for the engine at ``socket``, until the user leaves. Returns an exit status, or `TO_BURN`.
 
     Args:
         socket: the engine's control socket.

@@ -24,11 +24,14 @@ from ..control.notices import AnyNotice, Stopping, VaultChanged
 from ..control.replies import Done, StatusReport
 from ..control.requests import Here, Lock, Stop, VaultBurn
 from ..errors import ControlError, OnionchatError
+from . import TO_BURN
 from .commands import Commands
 from .screens.backup import BackupSheet
+from .screens.blank import BlankScreen
 from .screens.choosing import MakeVaultScreen
 from .screens.confirm import Choice, ConfirmSheet
 from .screens.gone import GoneScreen, TryAgain
+from .screens.locking import LockingSheet
 from .screens.main import MainScreen
 from .screens.panel import Panel, prose
 from .screens.start import Opened, Start
@@ -52,7 +55,8 @@ PANICS: Final = 3
 APART_SECONDS: Final = 0.1
 """A key that is held down comes again sooner than that, but for the first time."""
 SURE: Final = "f12 {} more: everything is burned at once, and nothing brings it back"
-NOT_BURNED: Final = "nothing was burned from here; in a shell: onionchat panic"
+BURN_SECONDS: Final = 3.0
+"""What an engine may take to say that everything is burned."""
 STOPPED: Final = "The engine has ended. Nobody can reach you until onionchat is started again."
 
 
@@ -83,6 +87,7 @@ class OnionchatApp(App[None]):
             priority=True,
             tooltip="Put the keys out of memory: nothing can be read or sent until you unlock.",
         ),
+        Binding("f10", "locking", "Locking", tooltip="When the vault locks itself, and what may live on."),
         Binding(
             "f12",
             "panic",
@@ -113,6 +118,7 @@ class OnionchatApp(App[None]):
         self._leaving = False
         self._stopping = False
         self._said_stopped = False
+        self._status = 0
         self._panics = 0
         self._panicked_at = -SURE_SECONDS
         self._here_at = 0.0
@@ -216,10 +222,11 @@ class OnionchatApp(App[None]):
             await self.session.ask(Here(), Done)
 
     async def _show(self, screen: Screen[Any]) -> None:
-        """Put ``screen`` in the place of all others."""
-        while len(self.screen_stack) > 1:
-            await self.pop_screen()
+        """Put ``screen`` in the place of all others, of which none is seen once more on the way."""
+        others = [self.pop_screen() for _ in self.screen_stack[1:]]
         await self.push_screen(screen)
+        for other in others:
+            await other
 
     # the way out
 
@@ -267,15 +274,23 @@ class OnionchatApp(App[None]):
             if isinstance(screen, MainScreen):  # the sheet may still lie over it
                 screen.note.say(said)
 
+    def action_locking(self) -> None:
+        """When the vault locks itself."""
+        self.push_screen(LockingSheet(self.session))
+
     def action_lock(self) -> None:
-        """Lock the vault; the notice of it blanks the screen."""
+        """Lock the vault, with nothing on screen from now on; the notice of it leads to unlocking."""
         self._lock()
 
     @work
     async def _lock(self) -> None:
+        blank = BlankScreen(self.session)
+        await self.push_screen(blank)
         try:
             await self.session.ask(Lock(), Done)
         except OnionchatError as error:
+            while blank in self.screen_stack:
+                await self.pop_screen()
             if isinstance(self.screen, Panel):
                 self.screen.note.complain(error)
 
@@ -291,17 +306,14 @@ class OnionchatApp(App[None]):
 
     @work
     async def _burn(self) -> None:
+        """Ask the engine; where none says that it did it, whoever opened the window does it without one."""
         self._leaving = self._said_stopped = True  # the window closes without a word
-        try:
-            await self.session.ask(VaultBurn(), Done)
-        except OnionchatError as error:
-            if self._stopping:
-                return
-            self._leaving = self._said_stopped = False
-            if isinstance(self.screen, Panel):
-                self.screen.note.complain(ControlError("engine-gone", error.message, hint=NOT_BURNED))
-        else:
-            self.exit()
+        self._status = TO_BURN
+        with suppress(OnionchatError, TimeoutError):
+            async with asyncio.timeout(BURN_SECONDS):
+                await self.session.ask(VaultBurn(), Done)
+            self._status = 0
+        self.exit(return_code=self._status)
 
     def action_help_quit(self) -> None:
         """Ctrl+c ends most programs; here it says what does."""
@@ -314,12 +326,13 @@ class OnionchatApp(App[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What is for the conversations alone; the vault can be locked over a sheet, too."""
-        if action == "stop_engine":
+        if action in {"stop_engine", "locking"}:
             return isinstance(self.screen, MainScreen)
         if action in {"backup", "ways"}:
             return isinstance(self.screen, MainScreen) and not self._amnesic
         if action == "lock":
-            return any(isinstance(screen, MainScreen) for screen in self.screen_stack)
+            open_here = any(isinstance(screen, MainScreen) for screen in self.screen_stack)
+            return open_here and not any(isinstance(screen, BlankScreen) for screen in self.screen_stack)
         return True
 
     def _confirm_stop(self, title: str, sentence: str) -> None:
@@ -342,7 +355,7 @@ class OnionchatApp(App[None]):
         Who asked to quit, with all in memory, was told already.
         """
         said, self._said_stopped = self._said_stopped, True
-        self.exit(message=None if self._amnesic or said else STOPPED)
+        self.exit(return_code=self._status, message=None if self._amnesic or said else STOPPED)
 
     def _fatal_error(self) -> None:
         """A bug: one line without a traceback, because that would print what people wrote."""

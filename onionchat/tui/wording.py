@@ -64,6 +64,12 @@ def ways(found: VaultWays) -> str:
     )
 
 
+def receiving(links: int) -> str:
+    """That a locked vault still receives."""
+    people = "1 contact" if links == 1 else f"{links} contacts"
+    return f"Locked, and still receiving from {people}: what comes is sealed, and read after unlocking."
+
+
 def name(text: str) -> str:
     """A name as it may be shown; never empty."""
     return plain(text, multiline=False) or "(no name)"

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from onionchat.cli import burn
 from onionchat.cli import engine as engine_commands
+from onionchat.cli import message as message_commands
 from onionchat.control.limits import MAX_TEXT
 from onionchat.control.replies import (
     Contacts,
@@ -518,6 +519,16 @@ def test_before_the_first_message_of_a_vault_it_is_said_what_lifetimes_promise()
         assert kinds.index(TimerTold) < kinds.index(Send)
         assert ("Messages vanish." in result.stderr) is first
         assert "vanish" not in result.stdout
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_what_nobody_can_see_does_not_count_as_told(seen: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(message_commands, "_is_seen", lambda: seen)
+    play: dict[type[AnyRequest], Answer] = {TimerTold: TimerPromise(first=True, words="Messages vanish.")}
+    with Actor(answer=lambda request: play.get(type(request)) or answer(request)) as engine:
+        assert "Messages vanish." in engine.run("send", "Bob", "hi").stderr
+        told = [each.read for each in engine.asked if isinstance(each, TimerTold)]
+    assert told == ([False, True] if seen else [False])
 
 
 @pytest.mark.parametrize("words", [("lifetime",), ("lifetime", "Bob"), ("lifetime", "Bob", "--allow-off")])

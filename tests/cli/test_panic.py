@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from onionchat.cli import panic
+from onionchat.engine.patience import TRIES_FILE
 from onionchat.errors import StoreError
 from onionchat.store import LOCK_FILE
 from tests.store.kit import create
@@ -55,3 +57,15 @@ def test_where_there_is_nothing_nothing_is_made(tmp_path: Path) -> None:
     assert result.exit_code == 4
     assert "there is no vault" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("left", ["tor/guards", TRIES_FILE])
+def test_what_a_burn_left_once_the_vault_was_gone_is_removed(vault: Path, left: str) -> None:
+    shutil.rmtree(vault / "sealed")
+    (vault / LOCK_FILE).touch()
+    (vault / left).parent.mkdir(exist_ok=True)
+    (vault / left).touch()
+    result = run("--vault", str(vault), "panic")
+    assert (result.exit_code, result.stdout) == (0, "Everything was burned.\n")
+    assert not vault.exists()
+    assert run("--vault", str(vault), "panic").exit_code == 4

@@ -14,12 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from onionchat.cli import start
+from onionchat.cli import chat, panic, start
 from onionchat.cli.options import EngineOptions
+from onionchat.cli.session import Session
 from onionchat.cli.start import answers, end, start_engine
 from onionchat.client import rules
 from onionchat.control import control_socket
-from onionchat.errors import ConfigError, ControlError
+from onionchat.errors import ConfigError, ControlError, StoreError
+from onionchat.tui import TO_BURN
+from tests.store.kit import create
 
 from .actor import Actor
 from .terminal import PYTHON, talk
@@ -209,6 +212,58 @@ def test_the_chat_starts_an_engine_that_outlives_it(stage: Stage) -> None:
         assert answers(control_socket(stage.vault))
     finally:
         stage.end()
+
+
+class Chat:
+    """A window whose user asked for everything to be burned, which no engine did."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("onionchat.tui.run", self.run)
+        self.amnesic: bool | None = None
+
+    def run(self, socket: Path, *, amnesic: bool = False, stop_command: str = "") -> int:
+        self.amnesic = amnesic
+        return TO_BURN
+
+
+def test_what_the_chat_could_not_burn_is_burned_without_an_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vault, window = tmp_path / "vault", Chat(monkeypatch)
+    monkeypatch.setattr(start, "answers", lambda _: True)
+    create(vault).close()
+    for _ in range(2):  # the second time there is nothing left to burn, which is as good
+        assert chat._kept(Session(chosen_vault=vault), PLAIN) == 0
+        assert window.amnesic is False
+        assert not vault.exists()
+        assert capsys.readouterr() == ("", "")
+
+
+def test_what_the_chat_could_not_burn_and_nobody_else_can_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: Path) -> None:
+        raise StoreError("the vault's folder belongs to somebody else")
+
+    Chat(monkeypatch)
+    monkeypatch.setattr(start, "answers", lambda _: True)
+    create(tmp_path / "vault").close()
+    monkeypatch.setattr(panic, "_taken", refuse)
+    with pytest.raises(StoreError, match="the keys are destroyed"):
+        chat._kept(Session(chosen_vault=tmp_path / "vault"), PLAIN)
+
+
+def test_an_amnesic_chat_that_is_to_be_burned_ends(
+    stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.play("serves")
+    memory = folder / "memory"
+    memory.mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(memory))
+    window = Chat(monkeypatch)
+    assert chat._amnesic(Session(), dataclasses.replace(PLAIN, amnesic=True)) == 0
+    assert window.amnesic is True
+    assert list(memory.iterdir()) == []
 
 
 def test_an_amnesic_chat_takes_its_engine_and_folder_with_it(

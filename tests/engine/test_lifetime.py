@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from trio.testing import MockClock
 
 from onionchat.control import notices, replies, requests
+from onionchat.engine import lifetime
+from onionchat.engine.doctor import Machine
 from onionchat.engine.lifetime import TIMER_WORDS
 from onionchat.errors import ControlError, DiskFull
 from onionchat.store import MemoryVault
@@ -115,17 +118,40 @@ async def test_what_lives_without_end_is_forbidden_again_once_no_conversation_wa
             choose(ada, "off")
 
 
-async def test_what_lifetimes_promise_is_told_once_also_after_a_restart(
-    tmp_path: Path, clock: MockClock
+async def test_what_lifetimes_promise_is_told_until_somebody_has_read_it_also_after_a_restart(
+    tmp_path: Path, clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(lifetime, "disk_findings", lambda *_: [])
+    told = replies.TimerPromise(first=True, words=TIMER_WORDS)
     vault = Faulty()
+    async with people(tmp_path, vault) as (ada,):
+        for _ in range(2):  # whoever asked may have been closed before it was read
+            assert ada.ask(requests.TimerTold()) == told
+        await ada.kill()
     async with people(tmp_path, vault) as (ada,):
         vault.error = DiskFull("no room")
         with pytest.raises(DiskFull):
-            ada.ask(requests.TimerTold())
+            ada.ask(requests.TimerTold(read=True))
         vault.error = None
-        assert ada.ask(requests.TimerTold()) == replies.TimerPromise(first=True, words=TIMER_WORDS)
-        assert ada.ask(requests.TimerTold()) == replies.TimerPromise(first=False, words=TIMER_WORDS)
+        assert ada.ask(requests.TimerTold()) == told
+        assert ada.ask(requests.TimerTold(read=True)) == structs.replace(told, first=False)
         await ada.kill()
     async with people(tmp_path, vault) as (ada,):
-        assert ada.ask(requests.TimerTold()) == replies.TimerPromise(first=False, words=TIMER_WORDS)
+        assert ada.ask(requests.TimerTold()) == structs.replace(told, first=False)
+
+
+async def test_what_of_this_disk_breaks_the_promise_is_told_with_it(
+    tmp_path: Path, clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine(proc=tmp_path / "proc", sys=tmp_path / "sys")
+    mounts = machine.proc / "self" / "mountinfo"
+    mounts.parent.mkdir(parents=True)
+    monkeypatch.setattr(lifetime, "Machine", lambda: machine)
+    async with people(tmp_path, MemoryVault()) as (ada,):
+        for kind, harm in (("btrfs", "btrfs keeps old copies"), ("tmpfs", ""), ("nfs4", "another machine")):
+            mounts.write_text(f"1 1 0:99 / / rw - {kind} source rw\n")
+            said = ada.ask(requests.TimerTold())
+            assert isinstance(said, replies.TimerPromise)
+            assert said.words.startswith(TIMER_WORDS)
+            assert harm in said.words
+            assert ("What to do: move the vault" in said.words) == bool(harm)

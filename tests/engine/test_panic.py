@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -175,3 +176,27 @@ def test_a_burn_that_was_cut_short_is_finished_at_the_next_start_and_said(tmp_pa
         engine.ask(requests.Stop())
         _, said = engine.process.communicate(timeout=60)
     assert b"the vault was being burned" in said
+
+
+def test_what_a_burn_left_once_the_vault_was_gone_goes_at_the_next_start(tmp_path: Path) -> None:
+    with Running(tmp_path) as engine:
+        eventually(engine.complete)
+    shutil.rmtree(engine.vault / "sealed")
+    guards, tries = engine.vault / "tor" / "guards", engine.vault / TRIES_FILE
+    guards.parent.mkdir(mode=0o700, exist_ok=True)
+    for left in (guards, tries):
+        left.write_bytes(bytes(16))
+    with Running(tmp_path, passphrase=None) as engine:
+        assert engine.status().vault == "absent"
+        assert not guards.exists()
+        assert not tries.exists()
+
+
+def test_what_lies_in_a_folder_that_never_held_a_vault_stays(tmp_path: Path) -> None:
+    theirs = tmp_path / "v" / "tor" / "theirs"
+    for folder in (theirs.parents[1], theirs.parent):
+        folder.mkdir(mode=0o700)
+    theirs.touch()
+    with Running(tmp_path, passphrase=None) as engine:
+        assert engine.status().vault == "absent"
+        assert theirs.exists()

@@ -368,14 +368,12 @@ def test_duress_burns_and_leaves_what_looks_like_a_new_vault(folder: Path, tmp_p
     salt = Header.decode((folder / "sealed" / "header").read_bytes()).salt
     vault.unlocking.set_recovery(PASSPHRASE, WORDS)
     vault.unlocking.set_duress(PASSPHRASE, "duress")
-    assert vault.unlocking.has_duress
     vault.close()
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)
     burned = opened(folder, "duress")
     assert not vault_keys(folder, unlocking_key(PASSPHRASE, salt, CHEAP))
     assert everything(burned) == {}
-    assert not burned.unlocking.has_duress
     assert not burned.unlocking.has_recovery
     burned.close()
     refused(folder)
@@ -454,7 +452,6 @@ def test_the_passphrase_and_that_for_duress_differ(folder: Path, vault: DiskVaul
     with pytest.raises(StoreError, match="must differ"):
         vault.unlocking.change_passphrase(PASSPHRASE, "duress")
     vault.unlocking.set_duress(PASSPHRASE, "")
-    assert not vault.unlocking.has_duress
     vault.unlocking.change_passphrase(PASSPHRASE, "duress")
     assert content(vault) == STATE
     assert content(opened(folder, "duress")) == STATE

@@ -99,6 +99,7 @@ class FakeEngine:
         self.tor = READY
         self.services, self.reachable = 2, 2
         self.clock_behind = 0.0
+        self.lock_after, self.lock_receives, self.receiving = 0, False, 0
         self.elsewhere = 0
         self.identities: list[replies.Identity] = []
         self.contacts: list[replies.Contact] = []
@@ -111,10 +112,12 @@ class FakeEngine:
             budgets=[replies.Budget(kilobytes=5.0, places=4, schedule=EVERY_2_S)],
         )
         self.promise: str | None = None
-        """What is told before the first message, where it was not yet."""
+        """What is told before the first message, where nobody has read it yet."""
         self.invites: list[replies.Invite] = []
         self.conversations: dict[str, list[replies.Message]] = {}
         self.refuse: dict[type[AnyRequest], ControlError] = {}
+        self.silent: set[type[AnyRequest]] = set()
+        """What it never answers."""
         self.running = True
         self.asked: list[AnyRequest] = []
         self.clients: list[FakeClient] = []
@@ -186,8 +189,7 @@ class FakeClient:
             raise ControlError("engine-gone", "the engine ended the connection")
         engine.asked.append(request)
         await asyncio.sleep(0)
-        if type(request) in engine.refuse:
-            raise engine.refuse[type(request)]
+        await self._be_difficult(type(request))
         match request:
             case requests.Status():
                 return self._status()
@@ -211,6 +213,12 @@ class FakeClient:
             case _:
                 return self._change(request)
 
+    async def _be_difficult(self, kind: type[AnyRequest]) -> None:
+        if kind in self.engine.silent:
+            await asyncio.Event().wait()
+        if kind in self.engine.refuse:
+            raise self.engine.refuse[kind]
+
     def _status(self) -> replies.StatusReport:
         engine = self.engine
         return replies.StatusReport(
@@ -224,6 +232,9 @@ class FakeClient:
             reachable=engine.reachable,
             tick=2.0,
             clock_behind=engine.clock_behind,
+            lock_after=engine.lock_after,
+            lock_receives=engine.lock_receives,
+            receiving=engine.receiving,
             elsewhere=engine.elsewhere,
         )
 
@@ -261,7 +272,8 @@ class FakeClient:
                 return met
             case requests.ContactRename():
                 return contact(request.contact, request.name)
-            case requests.TimerTold():
+            case requests.TimerTold(read=read):
+                engine.promise = None if read else engine.promise
                 return replies.TimerPromise(first=engine.promise is not None, words=engine.promise or "")
             case requests.SetLifetime() | requests.Keep():
                 return _kept(request)
@@ -286,6 +298,10 @@ class FakeClient:
         match request:
             case requests.IdentityBurn():
                 self.waiting.put_nowait(notices.IdentityRemoved(identity=request.identity))
+            case requests.LockAfter(seconds=seconds):
+                engine.lock_after = seconds or 0
+            case requests.LockDefault(receive=receive):
+                engine.lock_receives = receive
             case requests.Lock():
                 engine.vault = "locked"
                 self.waiting.put_nowait(notices.VaultChanged(vault="locked"))

@@ -68,6 +68,7 @@ SCREENS: dict[str, list[str]] = {
     "stop": ["ctrl+s"],
     "backup": ["f8"],
     "ways": ["f4"],
+    "locking": ["f10"],
     "passphrase": ["f4", "enter"],
     "key file": ["f4", "down", "enter"],
     "recovery words": ["f4", "down", "down", "down", "enter"],

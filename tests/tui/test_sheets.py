@@ -6,19 +6,22 @@ from typing import Any
 import msgspec
 import pytest
 from textual import events
+from textual.pilot import Pilot
 
 from onionchat.control import notices, replies, requests
 from onionchat.control.replies import Invite
 from onionchat.errors import ControlError
+from onionchat.tui.app import OnionchatApp
 from onionchat.tui.model import Unsent
 from onionchat.tui.screens.invites import AcceptSheet, InviteSheet
+from onionchat.tui.screens.lifetime import PromiseSheet
 from onionchat.tui.screens.main import MainScreen
 from onionchat.tui.screens.naming import IdentitySheet
 from onionchat.tui.widgets.choices import Choices
 from onionchat.tui.widgets.contact_list import ContactList
 from onionchat.tui.widgets.entry import Composer, Draft, Entry, Secret
 
-from .engine import CODE, DAY, NOW, FakeEngine, contact, identity, lines, message, shown
+from .engine import CODE, DAY, NOW, FakeEngine, contact, identity, lines, message, shown, until
 
 
 @pytest.fixture
@@ -286,7 +289,44 @@ async def test_before_the_first_message_it_is_said_what_lifetimes_promise(engine
         await pilot.press(*"second", "enter")
         await pilot.pause()
         assert len(engine.of(requests.Send)) == 2
-        assert len(engine.of(requests.TimerTold)) == 1
+        assert [one.read for one in engine.of(requests.TimerTold)] == [False, True]
+
+
+@pytest.mark.parametrize("keys", [(), ("escape",)])  # the window closes over the sheet; the sheet is put away
+async def test_what_nobody_said_to_have_read_is_told_again_by_the_next_window(
+    engine: FakeEngine, keys: tuple[str, ...]
+) -> None:
+    engine.promise = "Messages vanish after their lifetime."
+
+    async def begin(app: OnionchatApp, pilot: Pilot[None]) -> None:
+        await pilot.pause()
+        await pilot.press(*"first", "enter")
+        await until(pilot, lambda: isinstance(app.screen, PromiseSheet))
+
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await begin(app, pilot)
+        await pilot.press(*keys)
+        await pilot.pause()
+        assert len(engine.of(requests.Send)) == len(keys)
+    assert not any(one.read for one in engine.of(requests.TimerTold))
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await begin(app, pilot)
+
+
+async def test_who_only_reads_is_told_too_before_anything_counts_as_read(engine: FakeEngine) -> None:
+    engine.promise = "Messages vanish after their lifetime."
+    engine.conversations["c1"].append(message("07", "theirs", state="received"))
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await until(pilot, lambda: "Messages vanish after" in shown(app))
+        assert engine.of(requests.Shown) == []
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(engine.of(requests.Shown)))
+        assert engine.of(requests.Shown) == [requests.Shown(contact="c1", messages=["07"])]
+        assert [one.read for one in engine.of(requests.TimerTold)] == [False, True]
 
 
 async def test_what_lives_once_is_closed_when_another_conversation_is_opened(engine: FakeEngine) -> None:

@@ -18,8 +18,10 @@ from onionchat.client.phrase import new_recovery_words
 from onionchat.control import notices, replies, requests
 from onionchat.control.limits import MAX_PASSPHRASE
 from onionchat.errors import ConfigError, ControlError
+from onionchat.tui.screens.blank import BlankScreen
 from onionchat.tui.screens.choosing import MakeVaultScreen, RecoverScreen, RestoreScreen
 from onionchat.tui.screens.gone import GoneScreen
+from onionchat.tui.screens.lifetime import LifetimeSheet
 from onionchat.tui.screens.main import MainScreen
 from onionchat.tui.screens.naming import IdentitySheet
 from onionchat.tui.screens.unlock import UnlockScreen
@@ -27,7 +29,7 @@ from onionchat.tui.widgets.bars import KeyBar, Note
 from onionchat.tui.widgets.entry import Entry, Secret
 
 from ..client.authenticator import Authenticator
-from .engine import FakeEngine, contact, identity, lines, message, shown
+from .engine import FakeEngine, contact, identity, lines, message, shown, until
 
 
 @pytest.fixture
@@ -497,19 +499,46 @@ async def test_everything_is_burned_by_a_key_that_is_pressed_three_times(
     assert app._exit_renderables == []  # the terminal keeps no word of it
 
 
-async def test_what_could_not_be_burned_is_said(engine: FakeEngine) -> None:
+async def press_to_burn(engine: FakeEngine, pilot: Pilot[None]) -> None:
+    for _ in range(3):
+        engine.time += 1
+        await pilot.press("f12")
+    await pilot.pause()
+
+
+async def test_what_no_engine_burned_is_left_to_who_opened_the_window(engine: FakeEngine) -> None:
     app = engine.app()
     async with app.run_test() as pilot:
         await pilot.pause()
         engine.die()
         await pilot.pause()
         assert isinstance(app.screen, GoneScreen)
-        for _ in range(3):
-            engine.time += 1
-            await pilot.press("f12")
+        await press_to_burn(engine, pilot)
+    assert app.return_code == tui.TO_BURN
+    assert app._exit_renderables == []
+
+
+async def test_so_it_is_where_the_engine_stops_instead(engine: FakeEngine) -> None:
+    app = engine.app()
+    async with app.run_test() as pilot:
         await pilot.pause()
-        assert "nothing was burned from here; in a shell: onionchat panic" in shown(app).lower()
-        assert app.is_running
+        engine.refuse[requests.VaultBurn] = ControlError("disk-full", "the disk is full")
+        engine.say(notices.Stopping())
+        await press_to_burn(engine, pilot)
+    assert app.return_code == tui.TO_BURN
+
+
+async def test_so_it_is_where_the_engine_does_not_answer(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("onionchat.tui.app.BURN_SECONDS", 0.0)
+    engine.silent.add(requests.VaultBurn)
+    app = engine.app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await press_to_burn(engine, pilot)
+        await until(pilot, lambda: app.return_code is not None)
+    assert app.return_code == tui.TO_BURN
 
 
 async def test_locking_blanks_the_screen_and_forgets_what_was_known(engine: FakeEngine) -> None:
@@ -523,9 +552,8 @@ async def test_locking_blanks_the_screen_and_forgets_what_was_known(engine: Fake
         app.copy_to_clipboard("a secret to hand over")
         assert "a secret of theirs" in shown(app)
         await pilot.press("f9")
-        await pilot.pause()
+        await until(pilot, lambda: isinstance(app.screen, UnlockScreen))
         assert engine.of(requests.Lock) == [requests.Lock()]
-        assert isinstance(app.screen, UnlockScreen)
         assert "secret" not in shown(app)
         assert not any(isinstance(screen, MainScreen) for screen in app.screen_stack)
         model = app.session.model
@@ -540,6 +568,48 @@ async def test_locking_blanks_the_screen_and_forgets_what_was_known(engine: Fake
         assert "a secret of ours" not in shown(app)
 
 
+async def test_the_screen_is_blank_before_an_engine_that_is_busy_has_answered(engine: FakeEngine) -> None:
+    engine.identities = [identity()]
+    engine.contacts = [contact()]
+    engine.conversations["c1"] = [message("01", "a secret of theirs")]
+    engine.silent.add(requests.Lock)
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert "a secret of theirs" in shown(app)
+        await pilot.press("f9")
+        await until(pilot, lambda: isinstance(app.screen, BlankScreen))
+        await until(pilot, lambda: "F12 three times" in shown(app))
+        assert "secret" not in shown(app)
+        assert "Bob" not in shown(app)
+        await pilot.press("f9", *"correct", "enter")  # typed too early: it goes nowhere
+        await pilot.pause()
+        assert len(engine.of(requests.Lock)) == 1
+        assert engine.of(requests.Send) == []
+        assert isinstance(app.screen, BlankScreen)
+        engine.say(notices.VaultChanged(vault="locked"))
+        await until(pilot, lambda: isinstance(app.screen, UnlockScreen))
+        assert not any(isinstance(screen, MainScreen) for screen in app.screen_stack)
+
+
+async def test_a_sheet_that_is_answered_meanwhile_leaves_the_screen_blank(engine: FakeEngine) -> None:
+    engine.identities = [identity()]
+    engine.contacts = [contact()]
+    engine.silent.add(requests.Lock)
+    app = engine.app(conversation="c1")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+t")
+        await pilot.pause()
+        sheet = app.screen
+        assert isinstance(sheet, LifetimeSheet)
+        await pilot.press("f9")
+        await until(pilot, lambda: isinstance(app.screen, BlankScreen))
+        sheet.dismiss(contact())
+        await pilot.pause()
+        assert isinstance(app.screen, BlankScreen)
+
+
 async def test_a_vault_that_locked_itself_blanks_the_screen_below_a_sheet(engine: FakeEngine) -> None:
     engine.identities = [identity()]
     app = engine.app()
@@ -549,8 +619,7 @@ async def test_a_vault_that_locked_itself_blanks_the_screen_below_a_sheet(engine
         await pilot.pause()
         engine.vault = "locked"
         engine.say(notices.VaultChanged(vault="locked"))
-        await pilot.pause()
-        assert isinstance(app.screen, UnlockScreen)
+        await until(pilot, lambda: isinstance(app.screen, UnlockScreen))
 
 
 async def test_a_sheet_does_not_keep_the_vault_from_being_locked(engine: FakeEngine) -> None:
@@ -559,8 +628,7 @@ async def test_a_sheet_does_not_keep_the_vault_from_being_locked(engine: FakeEng
     async with app.run_test() as pilot:
         await pilot.pause()
         await pilot.press("ctrl+g", "f9")
-        await pilot.pause()
-        assert isinstance(app.screen, UnlockScreen)
+        await until(pilot, lambda: isinstance(app.screen, UnlockScreen))
         await pilot.press("f9")  # there is nothing to lock here
         await pilot.pause()
         assert len(engine.of(requests.Lock)) == 1
@@ -585,6 +653,8 @@ async def test_what_cannot_be_locked_says_so(engine: FakeEngine) -> None:
     async with app.run_test() as pilot:
         await pilot.pause()
         await pilot.press("f9")
-        await pilot.pause()
-        assert "it cannot be locked – stop it" in shown(app)
+        await until(pilot, lambda: "it cannot be locked – stop it" in shown(app))
         assert isinstance(app.screen, MainScreen)
+        await pilot.press("f9")  # and it can be tried again
+        await until(pilot, lambda: len(engine.of(requests.Lock)) == 2)
+        await until(pilot, lambda: isinstance(app.screen, MainScreen))

@@ -103,7 +103,7 @@ async def test_what_there_is_is_shown_and_never_whether_a_passphrase_burns(
 
 
 async def test_factors_that_there_are_can_be_removed(engine: FakeEngine) -> None:
-    engine.ways = replace(engine.ways, key_file=True, credential=b"c", recovery=True, duress=False)
+    engine.ways = replace(engine.ways, key_file=True, credential=b"c", recovery=True)
     app = engine.app(conversation="c1")
     async with app.run_test() as pilot:
         await pilot.pause()

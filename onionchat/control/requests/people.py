@@ -169,4 +169,10 @@ class AllowOff(Request, frozen=True, kw_only=True, tag="allow-off"):
 
 
 class TimerTold(Request, frozen=True, kw_only=True, tag="timer-told"):
-    """Who sends asks this before the first message: what lifetimes promise. Reply: `replies.TimerPromise`."""
+    """Who sends or reads asks this before the first message: what lifetimes promise.
+
+    Reply: `replies.TimerPromise`.
+    """
+
+    read: bool = False
+    """Somebody has read the words: they need not be shown any more."""

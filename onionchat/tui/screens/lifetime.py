@@ -128,7 +128,7 @@ class MessageLifetimeSheet(_Lifetimes[Lifetime]):
 
 
 class PromiseSheet(Sheet[bool]):
-    """Shown once, before the first message: what lifetimes promise, and what not."""
+    """What lifetimes promise, and what not: until somebody has read it, before the first message."""
 
     TITLE: ClassVar[str] = "Messages vanish"
 
@@ -143,5 +143,5 @@ class PromiseSheet(Sheet[bool]):
 
     @on(Choices.OptionSelected)
     def read(self) -> None:
-        """The message leaves now."""
+        """They are not shown again."""
         self.dismiss(True)

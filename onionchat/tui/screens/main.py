@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import ClassVar, Final
 
 from textual import events, on, work
@@ -17,6 +18,8 @@ from ...control.limits import MAX_TEXT
 from ...control.text import plain
 from ...errors import OnionchatError
 from .. import wording
+from ..promise import Promise
+from ..reading import Reading
 from ..sending import Sending
 from ..session import Session
 from ..widgets.bars import KeyBar, Note, StatusBar
@@ -64,8 +67,9 @@ class MainScreen(Panel[None]):
     def __init__(self, session: Session, wanted: str | None) -> None:
         super().__init__(session)
         self._wanted = wanted
-        self._reported: set[str] = set()
-        self.sending = Sending(session, lambda words: self.app.push_screen_wait(PromiseSheet(session, words)))
+        self.promise = Promise(session, lambda words: self.app.push_screen_wait(PromiseSheet(session, words)))
+        self.reading = Reading(session, self.promise)
+        self.sending = Sending(session, self.promise)
         self._starved_until = 0.0
         self.contacts = ContactList()
         self.view = ConversationView()
@@ -190,7 +194,6 @@ class MainScreen(Panel[None]):
         model = self.session.model
         self._close()
         model.begin(contact)
-        self._reported.clear()
         self.note.clear()
         self.view.open(wording.name(model.contacts[contact].name))
         self.composer.open(contact, model.drafts.get(contact, ""))
@@ -204,18 +207,19 @@ class MainScreen(Panel[None]):
         self._tell_lifetime()
         model = self.session.model
         if model.conversation is not None and any(one.lifetime == "once" for one in model.messages):
-            self._say_closed(model.conversation)
+            self._report(partial(self.reading.closed, model.conversation))
 
-    @work(description="say that it was closed")
-    async def _say_closed(self, contact: str) -> None:
+    @work(description="report what was read or closed")
+    async def _report(self, report: Callable[[], Awaitable[None]]) -> None:
         try:
-            await self.session.ask(requests.Closed(contact=contact), replies.Done)
+            await report()
         except OnionchatError as error:
             self.note.complain(error)
 
     @work(group="load", exclusive=True, description="load the conversation")
     async def _load(self, contact: str) -> None:
         try:
+            await self.promise.learn()  # now, when somebody is there: a message may come when nobody is
             answer = await self.session.ask(
                 requests.Messages(contact=contact, limit=1000), replies.Conversation
             )
@@ -283,18 +287,10 @@ class MainScreen(Panel[None]):
     def seen(self, event: ConversationView.Seen) -> None:
         """Tell the engine, but only what a person can have seen."""
         contact = self.session.model.conversation
-        fresh = [one for one in event.messages if one not in self._reported]
-        if contact is not None and fresh and self.app.screen is self and self.app.app_focus:
-            self._reported.update(fresh)
-            self._report(contact, fresh)
-
-    @work(description="report what was seen")
-    async def _report(self, contact: str, messages: list[str]) -> None:
-        try:
-            await self.session.ask(requests.Shown(contact=contact, messages=messages), replies.Done)
-        except OnionchatError as error:
-            self._reported.difference_update(messages)
-            self.note.complain(error)
+        if contact is not None and self.app.screen is self and self.app.app_focus:
+            fresh = self.reading.take(contact, event.messages)
+            if fresh:
+                self._report(partial(self.reading.shown, contact, fresh))
 
     def on_screen_resume(self, _: events.ScreenResume) -> None:
         """Back from a sheet: what is on screen can be seen again."""

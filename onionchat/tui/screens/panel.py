@@ -7,6 +7,7 @@ from typing import ClassVar, Final, TypeVar
 
 from textual import work
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen, Screen
@@ -87,6 +88,10 @@ class Sheet(Panel[T], ModalScreen[T]):
     def parts(self) -> ComposeResult:
         """What the sheet is about."""
         yield from ()
+
+    def dismiss(self, result: T | None = None) -> AwaitComplete:
+        """Close this sheet. Below another screen it stays: Textual would close that one in its place."""
+        return super().dismiss(result) if self.is_active else AwaitComplete()
 
     def action_back(self) -> None:
         """Close the sheet; nothing was changed."""

@@ -6,21 +6,26 @@ Laws: the PIN of a security key goes to the key and nowhere else.
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar
+from contextlib import suppress
+from typing import ClassVar, Final
 
 from textual import on, work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
+from textual.widgets import Static
 
 from ...client.key_file import key_file_secret
-from ...control.replies import Done, VaultWays
-from ...control.requests import Unlock, VaultShow
+from ...control.replies import Done, StatusReport, VaultWays
+from ...control.requests import Status, Unlock, VaultShow
 from ...errors import ConfigError, OnionchatError
+from .. import wording
 from ..widgets.bars import Note
 from ..widgets.entry import Entry, Secret
 from .choosing import RecoverScreen
 from .panel import NEXT_FIELD, prose
 from .start import SLOW, Opened, Start, whole_path
+
+LOOK_SECONDS: Final = 5.0
 
 
 class Holder:
@@ -50,6 +55,7 @@ class UnlockScreen(Start):
     def parts(self) -> ComposeResult:
         """The passphrase, and fields for factors that are shown where they are asked for."""
         yield prose("Your identities, contacts and messages are sealed with your passphrase.")
+        yield prose("", id="receiving")
         yield Secret("Passphrase", id="passphrase")
         yield Entry(placeholder="The key file: its path", id="key-file")
         yield Secret("The security key's PIN (none: leave it empty)", id="pin")
@@ -58,9 +64,20 @@ class UnlockScreen(Start):
     def on_mount(self) -> None:
         """Learn what the vault asks for."""
         self._ways: VaultWays | None = None
-        for field in ("#key-file", "#pin"):
+        for field in ("#key-file", "#pin", "#receiving"):
             self.query_one(field).display = False
         self._look()
+        self._look_at_links()
+        self.set_interval(LOOK_SECONDS, self._look_at_links)
+
+    @work(exclusive=True, group="links")
+    async def _look_at_links(self) -> None:
+        """Say whether anything still comes; links end without a word."""
+        with suppress(OnionchatError):  # it is said where it matters
+            links = (await self.session.ask(Status(), StatusReport)).receiving
+            line = self.query_one("#receiving", Static)
+            line.display = bool(links)
+            line.update(wording.receiving(links))
 
     @work
     async def _look(self) -> None:
