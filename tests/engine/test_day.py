@@ -260,6 +260,7 @@ class Recorded:
         self.vault = reopen(folder / "vault")
         self.get, self.scan = self.vault.get, self.vault.scan
         self.expire, self.first_end = self.vault.expire, self.vault.first_end
+        self.require_room = self.vault.require_room
         self.seen: Counter[str] = Counter()
         self._steps = Steps(patch, folder / "vault")
         self._copy = folder / "copy"
