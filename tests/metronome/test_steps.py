@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -32,12 +33,15 @@ def steps(act: Callable[[], object]) -> list[Step]:
             found.append((frame.f_code.co_filename, frame.f_lineno))
         return note
 
-    before = sys.gettrace()
+    before, collects = sys.gettrace(), gc.isenabled()
+    gc.disable()  # others have themselves called when memory is collected
     sys.settrace(note)
     try:
         act()
     finally:
         sys.settrace(before)
+        if collects:
+            gc.enable()
     return found
 
 
