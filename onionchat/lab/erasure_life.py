@@ -42,8 +42,10 @@ from .station import POLL, Station
 TICK: Final = 0.025
 """Seconds between two cells: shorter than users may choose, so that thousands of messages get across."""
 LONG: Final = 7 * 24 * 3600
+_SHOWN: Final = 1000
+"""Messages in an answer, at most."""
 ROUND: Final = 400
-"""Messages of each side that are under way at once; an answer shows a thousand at most."""
+"""Messages of each side that are under way at once: an answer must show them all."""
 PATIENCE: Final = 240.0
 _OFFLINE: Final = "DisableNetwork 1\n"
 _TEXT_BYTES: Final = 48
@@ -131,7 +133,7 @@ class Life:
 
     def kill_while_expiring(self) -> None:
         """Kill the engine once the first messages have gone, and have it go on."""
-        before = len(self.alive(self.expiring))
+        before = min(_SHOWN, len(self.texts[self.expiring]))  # some may have gone by now
         until(lambda: len(self.alive(self.expiring)) < before, "the first messages to expire")
         self._kill()
 
@@ -208,13 +210,13 @@ def shown(station: Station, contact: str) -> list[Message]:
     """The newest messages that an engine shows of a conversation, without what it says itself."""
     if contact not in {one.contact for one in _contacts(station)}:
         return []
-    found = station.ask(Messages(contact=contact, limit=1000), Conversation).messages
+    found = station.ask(Messages(contact=contact, limit=_SHOWN), Conversation).messages
     return [message for message in found if not message.system]
 
 
 def _settled(station: Station, contact: str) -> bool:
     """Show what came; whether everything has arrived on both sides."""
-    messages = station.ask(Messages(contact=contact, limit=1000), Conversation).messages
+    messages = station.ask(Messages(contact=contact, limit=_SHOWN), Conversation).messages
     unread = [message.message for message in messages if message.state == "received"]
     if unread:
         station.ask(Shown(contact=contact, messages=unread), Done)
