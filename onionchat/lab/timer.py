@@ -209,7 +209,7 @@ def _start(station: Station, sender: str) -> None:
 
 def _meet(watched: Station, crowd: Station, tell: Progress) -> None:
     """Make 200 contacts, and wait until all are on line."""
-    watched.ask(TimerTold(), TimerPromise)  # nobody is there to read it before what is typed
+    watched.ask(TimerTold(read=True), TimerPromise)  # nobody is there to read it before what is typed
     mine = watched.ask(IdentityCreate(name="Sam"), Identity).identity
     theirs = crowd.ask(IdentityCreate(name="Crowd"), Identity).identity
     for number in range(LINKS):
