@@ -59,10 +59,10 @@ def vault(session: Session, sure: bool) -> None:
 
 
 def _burn(session: Session) -> None:
-    from ..control.replies import Done
-
     if not burn_all(session):
         raise StoreError(f"there is no vault in {session.vault}", hint="name its folder with --vault")
+    from ..control.replies import Done  # not before the keys are gone: it takes a while
+
     session.print(Done(), lambda: "Everything was burned.")
 
 
